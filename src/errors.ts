@@ -1,0 +1,62 @@
+/**
+ * Every error that Bulkhead throws on purpose. The code is from one closed union so that a `switch` narrows;
+ * the message names the field, the value, the limit and what to do.
+ */
+export class BulkheadError extends Error {
+  readonly code: ErrorCode;
+  /** The fields at fault, each by its JSON path in what the caller sent, where there are any. */
+  readonly fields: readonly FieldFault[];
+
+  constructor(code: ErrorCode, message: string, options: { fields?: readonly FieldFault[]; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'BulkheadError';
+    this.code = code;
+    this.fields = options.fields ?? [];
+  }
+}
+
+export interface FieldFault {
+  /** A JSON pointer into the document, such as `/executors/0/command`. */
+  readonly field: string;
+  readonly problem: string;
+}
+
+export type ErrorCode =
+  /** The caller's document or query is wrong: HTTP 400. */
+  | 'invalid'
+  /** The site's policy or the machine's size refuses the task: HTTP 400. */
+  | 'refused'
+  | 'unauthenticated'
+  | 'forbidden'
+  /** Unknown, or another principal's: HTTP 404. */
+  | 'not-found'
+  /** The same idempotency key with another document: HTTP 409. */
+  | 'conflict'
+  | 'too-large'
+  /** The configuration can't be used; the message names the key. */
+  | 'config'
+  /** The host lacks something; the message says how to get it. */
+  | 'host'
+  | 'store'
+  | 'store-locked'
+  | 'store-read-only'
+  | 'store-newer'
+  | 'image-reference'
+  | 'image-not-found'
+  | 'image-platform'
+  | 'image-invalid'
+  | 'registry'
+  | 'storage-unsupported'
+  | 'storage-denied'
+  | 'storage-not-found'
+  | 'storage-failed'
+  | 'disk-full'
+  | 'warden'
+  | 'runtime'
+  | 'evidence'
+  | 'canceled'
+  | 'internal';
+
+export function isBulkheadError(error: unknown): error is BulkheadError {
+  return error instanceof BulkheadError;
+}
