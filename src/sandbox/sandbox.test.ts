@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { effectiveJson } from './effective.ts';
+import { violations } from './invariants.ts';
+import { PROFILES } from './profiles.ts';
+import type { Sandbox } from './sandbox.ts';
+
+const STANDARD: Sandbox = {
+  profile: 'standard',
+  ...PROFILES.standard,
+  limits: {
+    cpuCores: 0.5,
+    memoryBytes: 2 ** 30,
+    diskBytes: 2 ** 30,
+    diskInodes: 65_536,
+    pids: 100,
+    openFiles: 1024,
+    logBytes: 2 ** 20,
+    wallTimeMs: null,
+    queueTimeMs: null,
+  },
+};
+
+test('every built-in profile is legal', () => {
+  for (const [profile, fields] of Object.entries(PROFILES))
+    expect(violations({ ...STANDARD, profile, ...fields })).toEqual([]);
+});
+
+test.each([
+  ['uid 0 without a user namespace', { isolation: 'namespace' }, /host root/],
+  ['root-mapped without a user namespace', { isolation: 'namespace', privilege: 'root-mapped' }, /host root/],
+  ['a word that is none', { network: 'host' }, /network is "host", not one of none, egress, open/],
+  ['an unknown compatibility', { compat: ['ptrace', 'sys_admin'] }, /compat is "sys_admin"/],
+  ['no cpu', { limits: { ...STANDARD.limits, cpuCores: 0 } }, /cpuCores is 0/],
+  ['half a byte', { limits: { ...STANDARD.limits, memoryBytes: 0.5 } }, /memoryBytes is 0.5/],
+  ['no end of processes', { limits: { ...STANDARD.limits, pids: Infinity } }, /pids is Infinity/],
+  ['a negative wall time', { limits: { ...STANDARD.limits, wallTimeMs: -1 } }, /wallTimeMs is -1/],
+])('a sandbox can’t have %s', (_name, change, problem) => {
+  // As read from outside, where types promise nothing.
+  const sandbox: Sandbox = JSON.parse(JSON.stringify({ ...STANDARD, ...change }), (key, value: unknown) =>
+    key === 'pids' && value === null ? Infinity : value,
+  );
+  expect(violations(sandbox)).toEqual([expect.stringMatching(problem)]);
+});
+
+test('a nonroot sandbox without a user namespace is legal', () => {
+  expect(violations({ ...STANDARD, isolation: 'namespace', privilege: 'nonroot' })).toEqual([]);
+});
+
+test('what is reported is canonical JSON with the words of the extension', () => {
+  expect(effectiveJson(STANDARD)).toBe(
+    '{"compat":[],"isolation":"userns","limits":{"cpu_cores":0.5,"disk_bytes":1073741824,"disk_inodes":65536,' +
+      '"log_bytes":1048576,"memory_bytes":1073741824,"open_files":1024,"pids":100,"queue_time_ms":null,"wall_time_ms":null},' +
+      '"network":"none","privilege":"root-capless","rootfs":"ephemeral"}',
+  );
+});
