@@ -11,17 +11,23 @@ export interface Backend {
   readonly kind: string;
   /** What this backend has for tasks in all, not what is free. */
   capacity(): Promise<Capacity>;
-  /** Gets images, disk and work folders ready; nothing of the task runs yet. The handle is stored before anything else happens. */
+  /**
+   * Gets images, disk and work folders ready; nothing of the task runs yet. The handle is stored before anything
+   * else happens. Where it throws, as it does with `canceled` when the signal aborts, it leaves nothing behind.
+   */
   prepare(attempt: Attempt, progress: (message: string) => void, signal: AbortSignal): Promise<Handle>;
   /** Puts every input in place. */
   stageIn(handle: Handle, attempt: Attempt, signal: AbortSignal): Promise<void>;
   /** Starts one executor, after reading back what is enforced; throws `evidence` where it differs from the sandbox. */
   start(handle: Handle, attempt: Attempt, index: number): Promise<Evidence>;
-  /** Resolves when the executor and all that it left behind is dead. */
+  /**
+   * Resolves when the executor and all that it left behind is dead. Throws `not-found` where the executor was
+   * never started (after a restart that is how the engine learns it), any other code where its exit was lost.
+   */
   wait(handle: Handle, attempt: Attempt, index: number): Promise<ExecutorExit>;
   /** Collects the outputs; called after the last executor that ran, also when it failed. */
   stageOut(handle: Handle, attempt: Attempt, signal: AbortSignal): Promise<StageOutResult>;
-  /** Kills what runs, now, and for good: a later `start` of the same handle throws `canceled`. Resolves when it is dead. */
+  /** Kills what runs, now, and for good: a later `start` of the same handle throws `canceled`. Resolves when it is dead. Safe to repeat. */
   kill(handle: Handle, reason: KillReason): Promise<void>;
   /** Frees everything but the logs. Safe to repeat. */
   release(handle: Handle): Promise<void>;
