@@ -1,0 +1,21 @@
+import { choice, duration, pathBelowData, section } from '../vocabulary.ts';
+
+export const authSection = section('Who may call.', {
+  mode: choice(
+    '`none`: everybody is the same caller, on loopback only, and an Authorization header is ignored. `basic`: users of `users_file` by HTTP Basic and tokens of `tokens_file` as bearer tokens.',
+    ['none', 'basic'],
+    'none',
+  ),
+  users_file: pathBelowData(
+    'Users and hashes of their passwords; written by `bulkhead user add` and read again whenever it changes.',
+    'auth/users.json',
+  ),
+  tokens_file: pathBelowData(
+    'Hashes of bearer tokens; written by `bulkhead user token` and read again whenever it changes.',
+    'auth/tokens.json',
+  ),
+  remember: duration(
+    'How long a password that was found right is not hashed again. A user or password that changes is noticed at once nevertheless.',
+    '5m',
+  ),
+});

@@ -1,0 +1,28 @@
+import { autoOrInteger, choice, path, pathBelowData, pathOrWord, section, whole } from '../vocabulary.ts';
+
+export const backendSection = section('Where tasks run.', {
+  kind: choice('`oci`: containers on this machine.', ['oci'], 'oci'),
+  runtime: pathOrWord(
+    'The OCI runtime: `auto` takes the best that works here; `runc` is looked up in PATH; or a path.',
+    ['auto', 'runc'],
+    'auto',
+  ),
+  slots: autoOrInteger('How many tasks may run at once; `auto` lets cpu, memory and disk decide.', 1),
+  id_base: whole(
+    'First id of the range of host ids that tasks are mapped to. Nothing else on this host may use the range.',
+    1_879_048_192,
+    { minimum: 65_536, maximum: 4_294_901_760 },
+  ),
+  disk_pool: autoOrInteger(
+    'How many ready-made task disks of the default size are kept; 0 makes each when it is needed.',
+    0,
+  ),
+  work: pathBelowData(
+    "Tasks' disks and logs. On a file system with room for all tasks that run at once.",
+    'work',
+  ),
+  run: path(
+    'Mount points of running tasks; mode 0711, never below a private folder. Two servers on one machine need one each.',
+    '/run/bulkhead',
+  ),
+});
