@@ -1,0 +1,110 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkBoundaries } from '../scripts/boundaries/check.ts';
+import { forbiddenImports } from '../scripts/boundaries/rules.ts';
+
+/** A tree in which each room has a module, and whose imports are all legal. */
+const LEGAL: Readonly<Record<string, string>> = {
+  'src/errors.ts': 'export const errors = 1;',
+  'src/tes/task.ts': "import { errors } from '../errors.ts'; export type Task = typeof errors;",
+  'src/sandbox/sandbox.ts': "import type { Task } from '../tes/task.ts'; export type Sandbox = Task;",
+  'src/policy/admission.ts':
+    "import { createHash } from 'node:crypto'; import type { Sandbox } from '../sandbox/sandbox.ts'; export const admit = (s: Sandbox) => [s, createHash];",
+  'src/store/store.ts': "import type { Sandbox } from '../sandbox/sandbox.ts'; export type Store = Sandbox;",
+  'src/backends/backend.ts': "import type { Store } from '../store/store.ts'; export type Backend = Store;",
+  'src/engine/engine.ts': "import type { Store } from '../store/store.ts'; export type Engine = Store;",
+  'src/engine/runs.ts': "import type { Backend } from '../backends/backend.ts'; export type Runs = Backend;",
+  'src/store/sqlite/store.ts':
+    "import { Kysely } from 'kysely'; import type { Store } from '../store.ts'; export const store = (s: Store) => [s, Kysely];",
+  'src/backends/oci/backend.ts':
+    "import type { Store } from '../../store/store.ts'; export type Oci = Store;",
+  'src/backends/kubernetes/backend.ts':
+    "import { readFileSync } from 'node:fs'; export const pods = readFileSync;",
+  'src/http/server.ts': "import type { Engine } from '../engine/engine.ts'; export type Server = Engine;",
+  'src/main.ts': "import { store } from './store/sqlite/store.ts'; export const main = store;",
+  'src/main.test.ts': "import { main } from './main.ts'; export const test = main;",
+  'test/poll.ts': 'export const until = 1;',
+  'node_modules/kysely/package.json': '{ "name": "kysely", "version": "1.0.0", "main": "index.js" }',
+  'node_modules/kysely/index.js': 'exports.Kysely = 1;',
+  'node_modules/left-pad/package.json': '{ "name": "left-pad", "version": "1.0.0", "main": "index.js" }',
+  'node_modules/left-pad/index.js': 'module.exports = 1;',
+  'package.json':
+    '{ "name": "fixture", "type": "module", "dependencies": { "kysely": "1", "left-pad": "1" } }',
+};
+
+/** One illegal import each, and the rule that must see it. */
+const ILLEGAL = [
+  ['room-errors', 'src/errors.ts', "import '../src/tes/task.ts';"],
+  [
+    'room-tes',
+    'src/tes/bad.ts',
+    "import type { Sandbox } from '../sandbox/sandbox.ts'; export type Bad = Sandbox;",
+  ],
+  ['room-sandbox', 'src/sandbox/bad.ts', "import '../policy/admission.ts';"],
+  ['room-policy', 'src/policy/bad.ts', "import '../engine/runs.ts';"],
+  ['room-ports', 'src/engine/engine.ts', "import './runs.ts';"],
+  ['room-engine', 'src/engine/bad.ts', "import { store } from '../store/sqlite/store.ts'; export { store };"],
+  ['room-http', 'src/http/bad.ts', "import '../store/sqlite/store.ts';"],
+  ['room-cli', 'src/cli/bad.ts', "import '../backends/oci/backend.ts';"],
+  ['room-config', 'src/config/bad.ts', "import '../store/sqlite/store.ts';"],
+  ['only-own-room', 'src/storage/bad.ts', "import '../store/sqlite/store.ts';"],
+  ['only-own-backend', 'src/backends/oci/bad.ts', "import '../kubernetes/backend.ts';"],
+  ['pure-is-pure', 'src/policy/bad.ts', "import { readFileSync } from 'node:fs'; export { readFileSync };"],
+  [
+    'engine-knows-ports',
+    'src/engine/bad.ts',
+    "import { spawn } from 'node:child_process'; export { spawn };",
+  ],
+  ['not-main', 'src/http/bad.ts', "export const lazily = () => import('../main.ts');"],
+  ['not-tests', 'src/engine/bad.ts', "import '../../test/poll.ts';"],
+  ['not-tests', 'src/engine/bad.ts', "import '../main.test.ts';"],
+  ['no-cycles', 'src/tes/bad.ts', "import './worse.ts';"],
+  ['resolves', 'src/tes/bad.ts', "import './absent.ts';"],
+  ['package-kysely', 'src/http/bad.ts', "import { Kysely } from 'kysely'; export { Kysely };"],
+  ['package-without-owner', 'src/http/bad.ts', "import 'left-pad';"],
+] as const;
+
+describe('boundaries', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'bulkhead-boundaries-'));
+    write(LEGAL);
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function write(files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), text);
+    }
+  }
+
+  it('lets every legal import pass, and sees imports of types', async () => {
+    const modules = Object.keys(LEGAL).filter((name) => name.startsWith('src/'));
+    const imports = modules.flatMap((name) => LEGAL[name]?.match(/\bimport /g) ?? []);
+    expect(await checkBoundaries(folder)).toEqual({
+      modules: modules.length,
+      imports: imports.length,
+      violations: [],
+    });
+  });
+
+  it.each(ILLEGAL)('%s sees an illegal import in %s', async (rule, file, text) => {
+    if (rule === 'no-cycles') write({ 'src/tes/worse.ts': "import './bad.ts';" });
+    write({ [file]: text });
+    const { violations } = await checkBoundaries(folder);
+    expect(violations).toContainEqual(expect.objectContaining({ rule, from: file }));
+  });
+
+  it('has an illegal import here for each of its rules but those of single packages', () => {
+    const tried = new Set<string>(ILLEGAL.map(([rule]) => rule));
+    const untried = forbiddenImports().filter(
+      ({ name }) => !tried.has(name ?? '') && !name?.startsWith('package-'),
+    );
+    expect(untried).toEqual([]);
+  });
+});
