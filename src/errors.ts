@@ -7,7 +7,11 @@ export class BulkheadError extends Error {
   /** The fields at fault, each by its JSON path in what the caller sent, where there are any. */
   readonly fields: readonly FieldFault[];
 
-  constructor(code: ErrorCode, message: string, options: { fields?: readonly FieldFault[]; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { fields?: readonly FieldFault[]; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'BulkheadError';
     this.code = code;
@@ -33,6 +37,8 @@ export type ErrorCode =
   /** The same idempotency key with another document: HTTP 409. */
   | 'conflict'
   | 'too-large'
+  /** Too much is asked at once; the same request may work later: HTTP 503 with Retry-After. */
+  | 'busy'
   /** The configuration can't be used; the message names the key. */
   | 'config'
   /** The host lacks something; the message says how to get it. */
