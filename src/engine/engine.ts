@@ -19,5 +19,10 @@ export interface Engine {
 export type LogEvent =
   | { readonly kind: 'state'; readonly state: string; readonly at: number }
   | { readonly kind: 'progress'; readonly message: string; readonly at: number }
-  | { readonly kind: 'output'; readonly executor: number; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  | {
+      readonly kind: 'output';
+      readonly executor: number;
+      readonly stream: 'stdout' | 'stderr';
+      readonly data: Uint8Array;
+    }
   | { readonly kind: 'exit'; readonly executor: number; readonly exitCode: number; readonly at: number };

@@ -1,0 +1,95 @@
+import type { ExecutorExit, Handle } from '../backends/backend.ts';
+import { isBulkheadError } from '../errors.ts';
+import type { Course } from './course.ts';
+import { Deadline } from './deadline.ts';
+import type { Outcome } from './outcome.ts';
+
+/** Where to begin: with the first executor, or with one that an earlier process has started. */
+export interface Beginning {
+  readonly index: number;
+  /** What `wait` answered for it, where it runs already. */
+  readonly exit?: Promise<ExecutorExit>;
+}
+
+/**
+ * Runs the executors one after the other and says what they earned. Stops at the first that fails, unless its
+ * `ignore_error` is set; after the wall time nothing starts any more, whatever it says. Throws what `start` and
+ * `wait` of the backend throw, and `canceled` where the attempt was interrupted.
+ */
+export async function runExecutors(course: Course, handle: Handle, beginning: Beginning): Promise<Outcome> {
+  const { attempt, backend, draft, interrupt } = course;
+  const deadline = new Deadline();
+  // What the last process started has used up some of its time.
+  if (draft.executor(0) !== undefined) armDeadline(course, handle, deadline);
+  try {
+    for (let index = beginning.index; index < attempt.document.executors.length; index += 1) {
+      let exit = index === beginning.index ? beginning.exit : undefined;
+      if (exit === undefined) {
+        if (!(await isStarted(course, handle, index, deadline))) return outOfTime();
+        exit = backend.wait(handle, attempt, index);
+      }
+      draft.exited(index, await interrupt.unlessDetached(exit));
+      course.tell();
+      interrupt.check();
+      const failure = failureOf(course, index);
+      if (failure !== undefined) return deadline.expired ? outOfTime() : failure;
+    }
+    return { state: 'COMPLETE' };
+  } finally {
+    deadline.disarm();
+  }
+}
+
+/** What an executor's exit makes of its task, where it ends it. */
+export function failureOf({ attempt, draft }: Course, index: number): Outcome | undefined {
+  const exitCode = draft.executor(index)?.exitCode;
+  if (exitCode === undefined || exitCode === 0) return undefined;
+  if (attempt.document.executors[index]?.ignore_error === true) return undefined;
+  return { state: 'EXECUTOR_ERROR', reason: `executor ${index} ended with ${exitCode}` };
+}
+
+function outOfTime(): Outcome {
+  return { state: 'EXECUTOR_ERROR', reason: 'the wall time was over' };
+}
+
+/** False where the wall time was over before. */
+async function isStarted(
+  course: Course,
+  handle: Handle,
+  index: number,
+  deadline: Deadline,
+): Promise<boolean> {
+  const { attempt, backend, dependencies, draft, interrupt, journal } = course;
+  interrupt.check();
+  if (deadline.expired) return false;
+  const startedAt = dependencies.now();
+  try {
+    draft.started(index, startedAt, await backend.start(handle, attempt, index));
+  } catch (error) {
+    // The deadline's kill came in between, and is for good.
+    if (deadline.expired && isBulkheadError(error) && error.code === 'canceled') return false;
+    throw error;
+  }
+  if (index === 0) armDeadline(course, handle, deadline);
+  // Not waited for: a short executor is over before the disk has taken the news.
+  void (index === 0 ? journal.transition('RUNNING') : journal.save());
+  course.tell();
+  return true;
+}
+
+function armDeadline(course: Course, handle: Handle, deadline: Deadline): void {
+  const { attempt, dependencies, draft, interrupt } = course;
+  const limitMs = attempt.sandbox.limits.wallTimeMs;
+  if (limitMs === null) return;
+  const startedAt = draft.executor(0)?.startedAt ?? dependencies.now();
+  deadline.arm(startedAt + limitMs - dependencies.now(), () => {
+    draft.log(`the wall time of ${limitMs} ms was over: everything was killed`);
+    course.kill(handle, 'wall-time').catch((error: unknown) => {
+      if (interrupt.detached.aborted) return;
+      dependencies.logger.error(
+        { err: error, taskId: attempt.taskId },
+        'a task could not be killed at its wall time',
+      );
+    });
+  });
+}

@@ -1,0 +1,7 @@
+/** How an attempt's steps ended, before the store has heard of it. */
+export interface Outcome {
+  /** QUEUED: nothing of the task has run, and it is to be tried again. */
+  readonly state: 'COMPLETE' | 'EXECUTOR_ERROR' | 'SYSTEM_ERROR' | 'QUEUED';
+  /** One line for the event. */
+  readonly reason?: string;
+}
