@@ -13,7 +13,10 @@ export interface Store {
   get(id: string, options: { owner?: string; view: TesView }): Promise<TaskRecord | undefined>;
   list(query: ListQuery): Promise<TaskPage>;
   /** QUEUED becomes CANCELED; INITIALIZING and RUNNING become CANCELING; any other state stays. Undefined where the task doesn't exist for the owner. */
-  cancel(id: string, options: { owner?: string; at: number }): Promise<{ before: TesState; after: TesState } | undefined>;
+  cancel(
+    id: string,
+    options: { owner?: string; at: number },
+  ): Promise<{ before: TesState; after: TesState } | undefined>;
   /** Compare and swap: false, and nothing written, where the state isn't `from`. Throws `internal` for a transition that the table in `tes/states.ts` lacks. */
   transition(change: Transition): Promise<boolean>;
   /** Inserts or replaces one attempt of a task without a change of state. */

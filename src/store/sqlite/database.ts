@@ -1,0 +1,83 @@
+import { constants, accessSync, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { BulkheadError } from '../../errors.ts';
+import { migrate } from './migrations.ts';
+
+/** "BULK": how `file` and we know a database of ours. https://www.sqlite.org/pragma.html#pragma_application_id */
+const APPLICATION_ID = 0x42_55_4c_4b;
+
+export interface DatabaseOptions {
+  readonly path: string;
+  readonly role: 'writer' | 'reader';
+  /** How long a statement waits for a lock of another program, in milliseconds. */
+  readonly busyTimeoutMs: number;
+}
+
+/**
+ * Opens a connection. The writer creates the file where there is none, and brings the schema up to date; open it
+ * first. Throws what SQLite throws, `store` for a database of another program, `store-newer`, `store-read-only`.
+ */
+export function openDatabase({ path, role, busyTimeoutMs }: DatabaseOptions): DatabaseSync {
+  assertWritable(path);
+  const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+  try {
+    if (role === 'writer') {
+      takeAsOurs(database, path);
+      useWriteAheadLog(database, path);
+      migrate(database, path);
+    } else {
+      database.exec('PRAGMA query_only = ON');
+    }
+    // 8 MiB of pages for each connection: what is cold comes from the kernel's cache at about a microsecond a page.
+    database.exec('PRAGMA cache_size = -8192; PRAGMA trusted_schema = OFF');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function takeAsOurs(database: DatabaseSync, path: string): void {
+  const id = database.prepare('PRAGMA application_id').get()?.['application_id'];
+  if (id === APPLICATION_ID) return;
+  const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.['count'];
+  if (id !== 0 || tables !== 0) {
+    throw new BulkheadError(
+      'store',
+      `The file ${path} is a database of another program (application id ${String(id)}, ${String(tables)} tables and indexes). Set another path for the data folder, or move the file away.`,
+    );
+  }
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+}
+
+function useWriteAheadLog(database: DatabaseSync, path: string): void {
+  const mode = database.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode'];
+  if (mode !== 'wal') {
+    throw new BulkheadError(
+      'store',
+      `The file system of ${path} has no shared memory, which SQLite's write-ahead log needs (journal mode: ${String(mode)}). Put the data folder on a local disk.`,
+    );
+  }
+  // With WAL, FULL syncs the log at each commit: what is answered survives a loss of power.
+  // https://www.sqlite.org/pragma.html#pragma_synchronous
+  database.exec('PRAGMA synchronous = FULL');
+  // Checkpoints of 16 MiB rather than 4 write a page that is hot less often; a log that grew is cut to 64 MiB.
+  database.exec('PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864');
+}
+
+/** SQLite opens a file that it can't write without a word, and says "unable to open" for a folder it can't write. */
+function assertWritable(path: string): void {
+  for (const target of [path, dirname(path)]) {
+    if (!existsSync(target)) continue;
+    try {
+      accessSync(target, constants.R_OK | constants.W_OK);
+    } catch (cause) {
+      throw new BulkheadError(
+        'store-read-only',
+        `The store needs to write ${target}, and may not (${cause instanceof Error ? cause.message : String(cause)}). Give the server's user write access to the file and to its folder, on a file system that is mounted read-write.`,
+        { cause },
+      );
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { BulkheadError } from '../../errors.ts';
+import { fromFailure, toFailure } from './failure.ts';
+
+export interface FolderLock {
+  release(): void;
+}
+
+/**
+ * Takes a data folder for this process, and makes it where there is none. Throws `store-locked`, naming the process
+ * that has it, and `store-read-only`.
+ *
+ * The lock is SQLite's own on a database without tables: the kernel drops it with the process, also after kill -9,
+ * and node:sqlite is the only file lock that Node has without native code.
+ */
+export function lockDataFolder(folder: string): FolderLock {
+  const lockPath = join(folder, 'server.lock');
+  const holderPath = join(folder, 'server.pid');
+  const database = openLock(folder, lockPath);
+  try {
+    // Held by an open transaction that never writes. https://www.sqlite.org/lockingv3.html
+    database.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
+    writeHolder(holderPath);
+  } catch (error) {
+    database.close();
+    throw refusal(error, folder, holderPath);
+  }
+  return {
+    release() {
+      if (!database.isOpen) return;
+      rmSync(holderPath, { force: true });
+      database.close();
+    },
+  };
+}
+
+function openLock(folder: string, lockPath: string): DatabaseSync {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return new DatabaseSync(lockPath, { timeout: 0 });
+  } catch (cause) {
+    throw new BulkheadError(
+      'store-read-only',
+      `The data folder ${folder} can't be written (${cause instanceof Error ? cause.message : String(cause)}). Give the server's user write access to it, or set another folder (data).`,
+      { cause },
+    );
+  }
+}
+
+/** Whole or not at all: a second server may be reading it. */
+function writeHolder(holderPath: string): void {
+  const draft = `${holderPath}.${process.pid}`;
+  writeFileSync(draft, `${process.pid}\n`);
+  renameSync(draft, holderPath);
+}
+
+function refusal(error: unknown, folder: string, holderPath: string): BulkheadError {
+  const failure = toFailure(error, folder);
+  if (failure.code !== 'store-locked') return fromFailure(failure);
+  return new BulkheadError(
+    'store-locked',
+    `The data folder ${folder} is in use by another server, ${holder(holderPath)}. Stop that one, or give this one a data folder of its own (data).`,
+    { cause: error },
+  );
+}
+
+/** The holder writes its pid right after it has the lock: a pid that is gone was of the one before. */
+function holder(holderPath: string): string {
+  const deadline = performance.now() + 1_000;
+  do {
+    const pid = readPid(holderPath);
+    if (pid !== undefined && isAlive(pid)) return `process ${pid}`;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  } while (performance.now() < deadline);
+  return 'whose process id is not known here';
+}
+
+function readPid(holderPath: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(holderPath, 'utf8').trim());
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
