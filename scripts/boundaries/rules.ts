@@ -63,13 +63,18 @@ const ADAPTERS = [
 /** From each layer, what it may import of ours besides itself. The rest of `src/` is forbidden to it. */
 const LAYERS: readonly { readonly name: string; readonly path: string; readonly may: readonly string[] }[] = [
   { name: 'errors', path: '^src/errors\\.ts$', may: [] },
+  { name: 'printable', path: '^src/printable\\.ts$', may: [] },
   { name: 'tes', path: '^src/tes/', may: ['errors'] },
   { name: 'sandbox', path: '^src/sandbox/', may: ['errors', 'tes'] },
   { name: 'policy', path: '^src/policy/', may: ['errors', 'tes', 'sandbox'] },
   { name: 'ports', path: PORTS, may: ['errors', 'tes', 'sandbox', 'policy'] },
   { name: 'engine', path: '^src/engine/', may: ['errors', 'tes', 'sandbox', 'policy', 'ports'] },
   { name: 'http', path: '^src/http/', may: ['errors', 'tes', 'sandbox', 'policy', 'ports'] },
-  { name: 'cli', path: '^src/cli/', may: ['errors', 'tes', 'sandbox', 'policy', 'ports', 'config'] },
+  {
+    name: 'cli',
+    path: '^src/cli/',
+    may: ['errors', 'printable', 'tes', 'sandbox', 'policy', 'ports', 'config'],
+  },
   { name: 'config', path: '^src/config/', may: ['errors', 'tes', 'sandbox', 'policy', 'ports'] },
 ];
 
