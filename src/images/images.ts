@@ -6,7 +6,11 @@ export interface ImageProvider {
    * The image's root file system, unpacked; concurrent calls for one digest do the work once. It stays on disk
    * until `release` was called as often as `acquire`. `progress` gets one line at a time, for people.
    */
-  acquire(image: ResolvedImage, progress: (message: string) => void, signal: AbortSignal): Promise<UnpackedImage>;
+  acquire(
+    image: ResolvedImage,
+    progress: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<UnpackedImage>;
   release(digest: string): void;
   /** Removes what is unused and over the limits of size and age. */
   collect(): Promise<{ removed: readonly string[]; freedBytes: number }>;

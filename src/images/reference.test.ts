@@ -108,13 +108,19 @@ describe('normalisation', () => {
 
   it('either refuses a text or prints only characters that no shell, path or template minds', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'grapheme' }), written.map((text) => `${text} $`)), (text) => {
-        try {
-          expect(formatReference(parseReference(text))).toMatch(/^[a-z0-9[][\w.:/@[\]-]*$/);
-        } catch (error) {
-          expect(error).toHaveProperty('code', 'image-reference');
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'grapheme' }),
+          written.map((text) => `${text} $`),
+        ),
+        (text) => {
+          try {
+            expect(formatReference(parseReference(text))).toMatch(/^[a-z0-9[][\w.:/@[\]-]*$/);
+          } catch (error) {
+            expect(error).toHaveProperty('code', 'image-reference');
+          }
+        },
+      ),
     );
   });
 });

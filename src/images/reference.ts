@@ -34,7 +34,8 @@ const BARE_HEX = /^[0-9a-f]{64}$/;
 export function parseReference(text: string): Reference {
   if (text.length === 0) throw refused(text, 'it is empty; name an image, such as alpine:3.20');
   if (text.length > MAX_LENGTH) throw refused(text, `it is longer than ${MAX_LENGTH} characters`);
-  if (text.startsWith('-')) throw refused(text, 'it begins with "-" like an option; a reference begins with a letter or digit');
+  if (text.startsWith('-'))
+    throw refused(text, 'it begins with "-" like an option; a reference begins with a letter or digit');
 
   const [beforeDigest, digest] = splitAt(text, text.indexOf('@'));
   if (digest !== undefined && !DIGEST.test(digest)) {
@@ -43,7 +44,10 @@ export function parseReference(text: string): Reference {
   const colon = beforeDigest.lastIndexOf(':');
   const [name, tag] = splitAt(beforeDigest, colon > beforeDigest.lastIndexOf('/') ? colon : -1);
   if (tag !== undefined && !TAG.test(tag)) {
-    throw refused(text, 'the tag must be 1 to 128 letters, digits, "_", "." or "-", and not begin with "." or "-"');
+    throw refused(
+      text,
+      'the tag must be 1 to 128 letters, digits, "_", "." or "-", and not begin with "." or "-"',
+    );
   }
 
   const { host, repository } = splitName(text, name);
@@ -84,7 +88,10 @@ function splitName(text: string, name: string): { host: string; repository: stri
   if (!HOST.test(host)) throw refused(text, `${JSON.stringify(first)} is not a registry's host[:port]`);
   if (/[A-Z]/.test(path)) throw refused(text, 'the repository has upper-case letters; it must be lower case');
   if (!REPOSITORY.test(path)) {
-    throw refused(text, 'only lower-case letters and digits, parted by ".", "_", "__", "-" or "/", may name a repository');
+    throw refused(
+      text,
+      'only lower-case letters and digits, parted by ".", "_", "__", "-" or "/", may name a repository',
+    );
   }
   const repository = host === DEFAULT_HOST && !path.includes('/') ? `library/${path}` : path;
   if (host.length + 1 + repository.length > MAX_NAME_LENGTH) {
@@ -99,5 +106,8 @@ function splitAt(text: string, position: number): [string, string | undefined] {
 
 function refused(text: string, problem: string): BulkheadError {
   const shown = text.length > 120 ? `${text.slice(0, 120)}…` : text;
-  return new BulkheadError('image-reference', `The image reference ${JSON.stringify(shown)} can't be used: ${problem}.`);
+  return new BulkheadError(
+    'image-reference',
+    `The image reference ${JSON.stringify(shown)} can't be used: ${problem}.`,
+  );
 }

@@ -1,0 +1,234 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { BulkheadError, isBulkheadError } from '../errors.ts';
+import { readBlob } from './blobs.ts';
+import { type Digest, isDigest } from './digest.ts';
+import { ImageStore, type StoredImage } from './image-store.ts';
+import type { ImageProvider, ResolvedImage } from './images.ts';
+import { createLayoutSource } from './layout.ts';
+import { MAX_DOCUMENT_BYTES, parseManifest } from './manifest.ts';
+import { type ImageLimits, writePrivateLayout } from './private-layout.ts';
+import { formatReference, parseReference, type Reference } from './reference.ts';
+import type { RegistryEntry } from './registries.ts';
+import { createRegistrySource } from './registry.ts';
+import { SharedWork } from './shared-work.ts';
+import { createSkopeo } from './skopeo.ts';
+import type { FoundImage, ImageSource } from './source.ts';
+
+export interface ImageProviderOptions {
+  /** Of the image store: this provider's alone, on the disk that holds the unpacked images. */
+  readonly folder: string;
+  /** Folders that are, or hold, OCI image layouts; looked at before registries. */
+  readonly layouts: readonly string[];
+  readonly registries: readonly RegistryEntry[];
+  /** Take images only from registries below a listed prefix. */
+  readonly onlyListedRegistries: boolean;
+  /** containers-auth.json(5). */
+  readonly authFile?: string;
+  /** Id inside + `idBase` = id on this host. */
+  readonly idBase: number;
+  /** Privileged: makes `destination` complete or not at all, from a layout tagged by the digest's hexadecimal digits. */
+  readonly unpack: (
+    request: { layout: string; digest: string; destination: string; idBase: number },
+    signal: AbortSignal,
+  ) => Promise<{ sizeBytes: number }>;
+  /** Privileged: removes a folder whose files belong to many ids. */
+  readonly discard: (folder: string) => Promise<void>;
+  readonly limits: ImageProviderLimits;
+  /** Proxy variables and the system's certificates are taken from it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export interface ImageProviderLimits extends ImageLimits {
+  /** Bytes of unpacked images above which `collect` removes unused ones, the longest unused first. */
+  readonly storeBytes: number;
+  /** Milliseconds after its last use at which `collect` removes an image. */
+  readonly unusedMs: number;
+  /** Milliseconds for a registry to answer with a manifest or config. */
+  readonly requestTimeoutMs: number;
+  /** Milliseconds without a byte after which a pull is given up. */
+  readonly stallTimeoutMs: number;
+}
+
+const ID_COUNT = 65_536;
+
+/** Clears what a crash left in the store, then answers. Throws `config` for registries that make no sense. */
+export async function createImageProvider(options: ImageProviderOptions): Promise<ImageProvider> {
+  const folder = resolve(options.folder);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const store = await ImageStore.open(folder, options.discard);
+  const { registries, environment, authFile } = options;
+  const skopeo = await createSkopeo({
+    folder: join(folder, 'skopeo'),
+    registries,
+    environment,
+    ...(authFile === undefined ? {} : { authFile }),
+  });
+  const { requestTimeoutMs, stallTimeoutMs } = options.limits;
+  const registry = createRegistrySource({
+    skopeo,
+    registries,
+    onlyListed: options.onlyListedRegistries,
+    requestTimeoutMs,
+    stallTimeoutMs,
+  });
+  return new StoreProvider(options, store, { layout: createLayoutSource(options.layouts), registry });
+}
+
+class StoreProvider implements ImageProvider {
+  readonly #options: ImageProviderOptions;
+  readonly #store: ImageStore;
+  readonly #sources: { readonly layout: ImageSource; readonly registry: ImageSource };
+  readonly #finding = new SharedWork<FoundImage>();
+  readonly #making = new SharedWork<StoredImage>();
+  readonly #pins = new Map<string, number>();
+  #collecting: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    options: ImageProviderOptions,
+    store: ImageStore,
+    sources: { layout: ImageSource; registry: ImageSource },
+  ) {
+    this.#options = options;
+    this.#store = store;
+    this.#sources = sources;
+  }
+
+  async resolve(reference: string, signal: AbortSignal): Promise<ResolvedImage> {
+    const parsed = parseReference(reference);
+    const name = formatReference(parsed);
+    const { digest, source, config } = await this.#finding.run(
+      name,
+      (_, shared) => this.#find(parsed, shared),
+      () => {},
+      signal,
+    );
+    return { reference: name, digest, source, config: config.image };
+  }
+
+  async acquire(
+    image: ResolvedImage,
+    progress: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<StoredImage> {
+    const { digest } = image;
+    if (!isDigest(digest))
+      throw new BulkheadError('image-reference', `${JSON.stringify(digest)} isn't a SHA-256 digest.`);
+    // Before the first look at the disk, so that `collect` sees it.
+    this.#pins.set(digest, (this.#pins.get(digest) ?? 0) + 1);
+    try {
+      return await this.#making.run(
+        digest,
+        (tell, shared) => this.#make(image, digest, tell, shared),
+        progress,
+        signal,
+      );
+    } catch (error) {
+      this.#unpin(digest);
+      throw error;
+    }
+  }
+
+  release(digest: string): void {
+    // Lost to a crash of the machine at worst, which makes the image look unused for longer than it was.
+    if (this.#unpin(digest) && isDigest(digest))
+      void this.#store.touch(digest, this.#options.now()).catch(() => {});
+  }
+
+  async collect(): Promise<{ removed: readonly string[]; freedBytes: number }> {
+    const run = this.#collecting.then(() => this.#collect());
+    this.#collecting = run.catch(() => {});
+    return run;
+  }
+
+  async #find(reference: Reference, signal: AbortSignal): Promise<FoundImage> {
+    const local = await this.#sources.layout.find(reference, signal);
+    if (local !== undefined) return local;
+    try {
+      const remote = await this.#sources.registry.find(reference, signal);
+      if (remote !== undefined) return remote;
+      throw new BulkheadError('image-not-found', `There is no image ${formatReference(reference)}.`);
+    } catch (error) {
+      if (!isBulkheadError(error) || (error.code !== 'registry' && error.code !== 'image-not-found'))
+        throw error;
+      throw new BulkheadError(error.code, `${error.message} (No layout of images.layouts has it either.)`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #make(
+    image: ResolvedImage,
+    digest: Digest,
+    tell: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<StoredImage> {
+    const { idBase, limits, unpack, now } = this.#options;
+    const present = await this.#store.find(digest, idBase);
+    if (present !== undefined) {
+      await this.#store.touch(digest, now());
+      return present;
+    }
+    const work = await this.#store.work();
+    try {
+      const [source, layout, made] = [join(work, 'source'), join(work, 'layout'), join(work, 'made')];
+      const from = await this.#sources[image.source.kind].fetch(image, source, tell, signal);
+      const manifest = parseManifest(
+        await readBlob(from, digest, MAX_DOCUMENT_BYTES),
+        `The manifest of ${image.reference}`,
+      );
+      if (manifest.kind !== 'manifest')
+        throw new BulkheadError('internal', `${image.reference} is an index; resolve it first.`);
+      const copy = await writePrivateLayout({
+        from,
+        manifest,
+        folder: layout,
+        idCount: ID_COUNT,
+        limits,
+        progress: tell,
+        signal,
+      });
+      if (copy.leftOut.length > 0)
+        tell(
+          `left out device nodes: ${copy.leftOut.slice(0, 5).join(', ')}${copy.leftOut.length > 5 ? ', …' : ''}`,
+        );
+      await rm(source, { recursive: true, force: true });
+      tell('unpacking');
+      await mkdir(made, { mode: 0o700 });
+      const { sizeBytes } = await unpack(
+        { layout, digest: copy.digest, destination: join(made, 'rootfs'), idBase },
+        signal,
+      );
+      return await this.#store.add(digest, made, { idBase, sizeBytes });
+    } finally {
+      await this.#store.clear(work);
+    }
+  }
+
+  async #collect(): Promise<{ removed: readonly string[]; freedBytes: number }> {
+    const { limits, now } = this.#options;
+    const images = (await this.#store.list()).toSorted((left, right) => left.usedAt - right.usedAt);
+    let total = images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const removed: string[] = [];
+    let freedBytes = 0;
+    for (const { digest, sizeBytes, usedAt } of images) {
+      const isDue = now() - usedAt > limits.unusedMs || total > limits.storeBytes;
+      if (!isDue || this.#pins.has(digest) || !(await this.#store.remove(digest))) continue;
+      removed.push(digest);
+      freedBytes += sizeBytes;
+      total -= sizeBytes;
+    }
+    return { removed, freedBytes };
+  }
+
+  /** True where this was the last pin. */
+  #unpin(digest: string): boolean {
+    const pins = this.#pins.get(digest) ?? 0;
+    if (pins > 1) this.#pins.set(digest, pins - 1);
+    else this.#pins.delete(digest);
+    return pins === 1;
+  }
+}
