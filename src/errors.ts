@@ -41,6 +41,8 @@ export type ErrorCode =
   | 'busy'
   /** The configuration can't be used; the message names the key. */
   | 'config'
+  /** The command line found no server at the address; the message says how to start one. */
+  | 'unreachable'
   /** The host lacks something; the message says how to get it. */
   | 'host'
   | 'store'

@@ -45,17 +45,16 @@ describe('contradictions', () => {
       '/storage/file/roots/1/path',
     ],
     ['a default above its ceiling', { POLICY__CEILINGS__RAM_GB: '1' }, '/policy/defaults/ram_gb'],
-    ['no limit above a limit', { POLICY__CEILINGS__QUEUE_TIMEOUT: '1h' }, '/policy/defaults/queue_timeout'],
     ['more text kept than stored', { LIMITS__STDIO_BYTES: '4KiB' }, '/limits/stdio_text'],
     ['content larger than a body', { SERVER__BODY_LIMIT: '512KiB' }, '/limits/content_bytes'],
     [
       'a registry listed twice',
-      { IMAGES__REGISTRIES: '[{host: a}, {host: a}]' },
-      '/images/registries/1/host',
+      { IMAGES__REGISTRIES: '[{prefix: a}, {prefix: a}]' },
+      '/images/registries/1/prefix',
     ],
     [
       'certificates for plain HTTP',
-      { IMAGES__REGISTRIES: '[{host: a, plain_http: true, ca_file: /c}]' },
+      { IMAGES__REGISTRIES: '[{prefix: a, plain_http: true, ca_file: /c}]' },
       '/images/registries/0/ca_file',
     ],
     [

@@ -85,26 +85,13 @@ function isWithin(inner: string, outer: string): boolean {
 
 function defaultsAboveCeilings(config: Config): Contradiction[] {
   const { defaults, ceilings } = config.policy;
-  const words = [
-    'cpu_cores',
-    'ram_gb',
-    'disk_gb',
-    'disk_inodes',
-    'pids',
-    'open_files',
-    'timeout',
-    'queue_timeout',
-  ] as const;
-  return words.flatMap((word) => {
-    const ceiling = ceilings[word];
-    if (ceiling === undefined || (defaults[word] ?? Infinity) <= (ceiling ?? Infinity)) return [];
-    return [
-      {
-        paths: [`policy.defaults.${word}`, `policy.ceilings.${word}`],
-        problem: `is above policy.ceilings.${word}: a task that asks for nothing would be refused. Lower the default or raise the ceiling`,
-      },
-    ];
-  });
+  const words = ['cpu_cores', 'ram_gb', 'disk_gb'] as const;
+  return words
+    .filter((word) => defaults[word] > (ceilings[word] ?? Infinity))
+    .map((word) => ({
+      paths: [`policy.defaults.${word}`, `policy.ceilings.${word}`],
+      problem: `is above policy.ceilings.${word}: a task that asks for nothing would be refused. Lower the default or raise the ceiling`,
+    }));
 }
 
 function sizes(config: Config): Contradiction[] {
@@ -130,12 +117,17 @@ function registries(config: Config): Contradiction[] {
   return config.images.registries.flatMap((registry, index) => {
     const found: Contradiction[] = [];
     const path = `images.registries[${index}]`;
-    if (seen.has(registry.host))
-      found.push({ paths: [`${path}.host`], problem: `${registry.host} is listed twice` });
-    seen.add(registry.host);
-    if (registry.plain_http && registry.ca_file !== undefined) {
+    if (seen.has(registry.prefix))
+      found.push({ paths: [`${path}.prefix`], problem: `${registry.prefix} is listed twice` });
+    seen.add(registry.prefix);
+    const addresses = [
+      { path, ...registry },
+      ...registry.mirrors.map((mirror, at) => ({ path: `${path}.mirrors[${at}]`, ...mirror })),
+    ];
+    for (const { path: where, plain_http: isPlain, ca_file: certificates } of addresses) {
+      if (!isPlain || certificates === undefined) continue;
       found.push({
-        paths: [`${path}.ca_file`],
+        paths: [`${where}.ca_file`],
         problem: 'has no use with plain_http: there is no certificate to check. Remove one',
       });
     }

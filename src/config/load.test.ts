@@ -45,6 +45,7 @@ describe('without a file', () => {
     });
     expect(config.policy.defaults.queue_timeout).toBeNull();
     expect(config.policy.ceilings).toEqual({});
+    expect(config.images).toMatchObject({ registries: [], only_listed_registries: false });
   });
 
   test('the result is frozen to its depth', () => {
@@ -188,7 +189,7 @@ describe('what is wrong is refused', () => {
     ['an empty list item', 'images: { layouts: [null] }', '/images/layouts/0'],
     [
       'an unknown key in a list item',
-      'images: { registries: [{ host: a, http: true }] }',
+      'images: { registries: [{ prefix: a, http: true }] }',
       '/images/registries/0/http',
     ],
     ['a runtime that is neither word nor path', 'backend: { runtime: crun }', '/backend/runtime'],

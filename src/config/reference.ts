@@ -62,7 +62,11 @@ function itemKeys(node: SchemaNode): string[] {
 }
 
 function valueOf(node: SchemaNode): string {
-  if (node.items?.properties !== undefined) return 'a list of groups with these keys';
+  if (node.items?.properties !== undefined) {
+    return `a list of groups of ${Object.keys(node.items.properties)
+      .map((name) => `\`${name}\``)
+      .join(', ')}`;
+  }
   if (node.items !== undefined) return `a list, each item ${valueOf(node.items)}`;
   return node.pattern === undefined ? expectation(node) : `text of the form \`${node.pattern}\``;
 }
