@@ -84,9 +84,8 @@ export class ImageStore {
 
   async list(): Promise<StoredImage[]> {
     const names = await readdir(this.#path('roots'));
-    const images = await Promise.all(
-      names.map((name) => (isDigest(`sha256:${name}`) ? this.#read(`sha256:${name}`) : undefined)),
-    );
+    const digests = names.map((name) => `sha256:${name}`).filter(isDigest);
+    const images = await Promise.all(digests.map((digest) => this.#read(digest)));
     return images.filter((image) => image !== undefined);
   }
 

@@ -191,10 +191,9 @@ class StoreProvider implements ImageProvider {
         progress: tell,
         signal,
       });
-      if (copy.leftOut.length > 0)
-        tell(
-          `left out device nodes: ${copy.leftOut.slice(0, 5).join(', ')}${copy.leftOut.length > 5 ? ', …' : ''}`,
-        );
+      // Tools put the usual nodes into /dev, which a sandbox has of its own; others are worth a word.
+      const devices = copy.leftOut.filter((path) => !path.startsWith('/dev/'));
+      if (devices.length > 0) tell(`left out ${devices.length} device nodes, such as ${devices[0]}`);
       await rm(source, { recursive: true, force: true });
       tell('unpacking');
       await mkdir(made, { mode: 0o700 });
