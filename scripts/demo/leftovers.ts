@@ -41,7 +41,7 @@ async function controlGroups(isOurs: Test): Promise<string[]> {
 }
 
 async function runFolders(isOurs: Test): Promise<string[]> {
-  return (await subfolders('/run/bulkhead', 3)).filter(isOurs).map((folder) => `folder ${folder}`);
+  return (await subfolders('/run', 2)).filter(isOurs).map((folder) => `folder ${folder}`);
 }
 
 async function processes(isOurs: Test): Promise<string[]> {
