@@ -13,8 +13,6 @@ export interface ParseTaskOptions {
   readonly maxContentBytes: number;
 }
 
-export const DEFAULT_MAX_CONTENT_BYTES = 2 ** 20;
-
 const compiled = Compile(taskDocument);
 
 /**

@@ -72,6 +72,11 @@ function readArray(item: TSchema, value: unknown, field: string, faults: Faults)
 
 function readScalar(schema: Keywords, value: unknown, field: string, faults: Faults): unknown {
   if (schema.type !== typeof value) return wrongType(`a ${schema.type}`, value, field, faults);
+  if (value === Infinity || value === -Infinity) {
+    // What `JSON.parse` makes of 1e999.
+    faults.addAt(field, 'is a number beyond what can be stored');
+    return undefined;
+  }
   if (schema.enum === undefined || schema.enum.includes(value)) return value;
   faults.addAt(field, `must be one of ${schema.enum.join(', ')}, not ${JSON.stringify(value).slice(0, 80)}`);
   return undefined;

@@ -1,0 +1,80 @@
+import type { FastifyInstance } from 'fastify';
+import type { Static } from 'typebox';
+import type { Evidence, Sandbox } from '../sandbox/sandbox.ts';
+import type { TaskRecord } from '../store/store.ts';
+import { callerOf } from './identity.ts';
+import { SANDBOX_ROUTE } from './openapi-routes.ts';
+import type { HttpServerOptions } from './options.ts';
+import type { sandboxAnswer } from './sandbox-schema.ts';
+import { unknownTask } from './task-routes.ts';
+
+type SandboxAnswer = Static<typeof sandboxAnswer>;
+type EvidenceAnswer = NonNullable<SandboxAnswer['attempts'][number]['executors'][number]['evidence']>;
+
+/** `GET …/tasks/{id}/sandbox`: what is to be enforced for a task, and what is known of the enforcement for each executor. */
+export function sandboxRoutes(app: FastifyInstance, { store }: Pick<HttpServerOptions, 'store'>): void {
+  app.get<{ Params: { id: string } }>('/tasks/:id/sandbox', { schema: SANDBOX_ROUTE }, async (request) => {
+    const { id } = request.params;
+    const task = await store.get(id, { owner: callerOf(request).subject, view: 'BASIC' });
+    if (task === undefined) throw unknownTask(id);
+    return {
+      id,
+      sandbox: sandboxView(task.sandbox),
+      attempts: task.attempts.map(attemptView),
+    } satisfies SandboxAnswer;
+  });
+}
+
+function sandboxView({
+  profile,
+  isolation,
+  privilege,
+  network,
+  rootfs,
+  compat,
+  limits,
+}: Sandbox): SandboxAnswer['sandbox'] {
+  return {
+    profile,
+    isolation,
+    privilege,
+    network,
+    rootfs,
+    compat: [...compat],
+    limits: {
+      cpu_cores: limits.cpuCores,
+      memory_bytes: limits.memoryBytes,
+      disk_bytes: limits.diskBytes,
+      disk_inodes: limits.diskInodes,
+      pids: limits.pids,
+      open_files: limits.openFiles,
+      log_bytes: limits.logBytes,
+      wall_time_ms: limits.wallTimeMs,
+      queue_time_ms: limits.queueTimeMs,
+    },
+  };
+}
+
+function attemptView({
+  number,
+  executors,
+}: TaskRecord['attempts'][number]): SandboxAnswer['attempts'][number] {
+  return {
+    number,
+    executors: executors.map(({ index, evidence }) => ({
+      index,
+      evidence: evidence === undefined ? null : evidenceView(evidence),
+    })),
+  };
+}
+
+function evidenceView(evidence: Evidence): EvidenceAnswer {
+  return {
+    grade: evidence.grade,
+    config_sha256: evidence.configSha256,
+    image_digest: evidence.imageDigest,
+    runtime: evidence.runtime,
+    observed: { ...evidence.observed },
+    unenforced: [...evidence.unenforced],
+  };
+}
