@@ -13,8 +13,8 @@ export class ByteReader {
   async take(count: number): Promise<Buffer | undefined> {
     const parts: Buffer[] = [];
     for await (const part of this.#upTo(count)) parts.push(part);
-    if (parts.length === 1) return parts[0];
-    const all = Buffer.concat(parts);
+    const [first] = parts;
+    const all = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
     if (all.length === count) return all;
     if (all.length === 0) return undefined;
     throw tarError('it is cut off');

@@ -43,10 +43,10 @@ export interface ImageProviderOptions {
 }
 
 export interface ImageProviderLimits extends ImageLimits {
-  /** Bytes of unpacked images above which `collect` removes unused ones, the longest unused first. */
-  readonly storeBytes: number;
-  /** Milliseconds after its last use at which `collect` removes an image. */
-  readonly unusedMs: number;
+  /** Bytes of unpacked images above which `collect` removes unused ones, the longest unused first; null: no limit. */
+  readonly storeBytes: number | null;
+  /** Milliseconds after its last use at which `collect` removes an image; null: no limit. */
+  readonly unusedMs: number | null;
   /** Milliseconds for a registry to answer with a manifest or config. */
   readonly requestTimeoutMs: number;
   /** Milliseconds without a byte after which a pull is given up. */
@@ -214,7 +214,8 @@ class StoreProvider implements ImageProvider {
     const removed: string[] = [];
     let freedBytes = 0;
     for (const { digest, sizeBytes, usedAt } of images) {
-      const isDue = now() - usedAt > limits.unusedMs || total > limits.storeBytes;
+      const isOld = limits.unusedMs !== null && now() - usedAt > limits.unusedMs;
+      const isDue = isOld || (limits.storeBytes !== null && total > limits.storeBytes);
       if (!isDue || this.#pins.has(digest) || !(await this.#store.remove(digest))) continue;
       removed.push(digest);
       freedBytes += sizeBytes;

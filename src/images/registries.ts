@@ -36,10 +36,10 @@ export function compileRegistries(entries: readonly RegistryEntry[]): {
     const key = `images.registries[${index}]`;
     const location = entry.location ?? entry.prefix;
     hostOf(entry.prefix, `${key}.prefix`);
-    noteCa(caFiles, hostOf(location, `${key}.location`), entry.caFile, `${key}.caFile`);
+    noteCa(caFiles, hostOf(location, `${key}.location`), entry.caFile, `${key}.ca_file`);
     const mirrors = (entry.mirrors ?? []).flatMap((mirror, position) => {
       const field = `${key}.mirrors[${position}]`;
-      noteCa(caFiles, hostOf(mirror.location, `${field}.location`), mirror.caFile, `${field}.caFile`);
+      noteCa(caFiles, hostOf(mirror.location, `${field}.location`), mirror.caFile, `${field}.ca_file`);
       return ['[[registry.mirror]]', ...address(mirror.location, mirror.plainHttp)];
     });
     return [

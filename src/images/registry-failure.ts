@@ -12,20 +12,20 @@ const KINDS: readonly Kind[] = [
     pattern: /server gave HTTP response to HTTPS client/i,
     code: 'registry',
     sentence: (_, host) =>
-      `The registry ${host} doesn't speak TLS. If plain HTTP is meant, set plainHttp for it in images.registries`,
+      `The registry ${host} doesn't speak TLS. If plain HTTP is meant, set plain_http for it in images.registries`,
   },
   {
     pattern: /x509|certificate|tls: |remote error: tls/i,
     code: 'registry',
     sentence: (_, host) =>
-      `The registry ${host} has a certificate that isn't trusted. If it has its own authority, set caFile for it in images.registries`,
+      `The registry ${host} has a certificate that isn't trusted. If it has its own authority, set ca_file for it in images.registries`,
   },
   {
     pattern:
       /unauthorized|authentication required|requested access to the resource is denied|denied:|\b401\b|\b403\b|invalid username\/password/i,
     code: 'registry',
     sentence: (image, host) =>
-      `The registry ${host} refuses ${image}: it doesn't exist there, or needs credentials in images.authFile`,
+      `The registry ${host} refuses ${image}: it doesn't exist there, or needs credentials in images.auth_file`,
   },
   {
     pattern: /manifest unknown|name unknown|repository name not known|name invalid|not found|\b404\b/i,
