@@ -9,17 +9,21 @@ export function forbiddenImports(): IRegularForbiddenRuleType[] {
     ...roomRules(),
     ...packageRules(),
     rule('only-own-room', 'an adapter imports no other adapter, but port files are fine', {
-      from: { path: `^src/(${ADAPTERS.join('|')})/`, pathNot: [TESTS, PORTS] },
-      to: { path: `^src/(${ADAPTERS.join('|')})/`, pathNot: ['^src/$1/', PORTS] },
+      from: { path: `^src/(${ADAPTERS.join('|')})/`, pathNot: [TESTS, PORTS, COMPILERS] },
+      to: { path: `^src/(${ADAPTERS.join('|')})/`, pathNot: ['^src/$1/', PORTS, COMPILERS] },
     }),
     rule('only-own-backend', 'one backend imports no other', {
       from: { path: '^src/backends/([^/]+)/', pathNot: TESTS },
       to: { path: '^src/backends/[^/]+/', pathNot: '^src/backends/$1/' },
     }),
-    rule('pure-is-pure', 'tes, sandbox, policy and errors do no I/O: of Node they may have hashing only', {
-      from: { path: '^src/((tes|sandbox|policy)/|errors\\.ts$)', pathNot: TESTS },
-      to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
-    }),
+    rule(
+      'pure-is-pure',
+      'tes, sandbox, policy, errors and compilers do no I/O: of Node they may have hashing only',
+      {
+        from: { path: ['^src/((tes|sandbox|policy)/|errors\\.ts$)', COMPILERS], pathNot: TESTS },
+        to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+      },
+    ),
     rule(
       'engine-knows-ports',
       'the engine does no I/O of its own: of Node it may have hashing, events and timers',
@@ -45,7 +49,10 @@ const TESTS = '\\.test\\.ts$';
 
 /** The files that belong to everyone from the engine upwards: interfaces and plain data, no behaviour. */
 const PORTS =
-  '^src/(store/store|backends/backend|storage/storage|images/images|auth/authenticator|engine/engine)\\.ts$';
+  '^src/(store/store|backends/backend|warden/warden|storage/storage|images/images|auth/authenticator|engine/engine)\\.ts$';
+
+/** A backend's pure part, from a sandbox to the runtime's own description: the warden compiles what it starts. */
+const COMPILERS = '^src/backends/[^/]+/(compile|seccomp)\\.ts$';
 
 /** Rooms that implement ports or do I/O. */
 const ADAPTERS = [
@@ -67,7 +74,8 @@ const LAYERS: readonly { readonly name: string; readonly path: string; readonly 
   { name: 'tes', path: '^src/tes/', may: ['errors'] },
   { name: 'sandbox', path: '^src/sandbox/', may: ['errors', 'tes'] },
   { name: 'policy', path: '^src/policy/', may: ['errors', 'tes', 'sandbox'] },
-  { name: 'ports', path: PORTS, may: ['errors', 'tes', 'sandbox', 'policy'] },
+  { name: 'ports', path: PORTS, may: ['errors', 'tes', 'sandbox', 'policy', 'compilers'] },
+  { name: 'compilers', path: COMPILERS, may: ['errors', 'tes', 'sandbox'] },
   { name: 'engine', path: '^src/engine/', may: ['errors', 'tes', 'sandbox', 'policy', 'ports'] },
   { name: 'http', path: '^src/http/', may: ['errors', 'tes', 'sandbox', 'policy', 'ports'] },
   {
