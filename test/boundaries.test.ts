@@ -41,6 +41,7 @@ const LEGAL: Readonly<Record<string, string>> = {
 
 /** One illegal import each, and the rule that must see it. */
 const ILLEGAL = [
+  ['room-printable', 'src/printable.ts', "import './errors.ts';"],
   ['room-errors', 'src/errors.ts', "import '../src/tes/task.ts';"],
   [
     'room-tes',
