@@ -34,7 +34,13 @@ export interface Backend {
   /** After a restart: ends and removes whatever this backend still has that isn't among the handles. */
   sweep(known: readonly Handle[]): Promise<void>;
   /** Bytes of an executor's stdout or stderr from an offset; empty where there is none. */
-  readLog(handle: Handle, index: number, stream: 'stdout' | 'stderr', offset: number, maxBytes: number): Promise<Uint8Array>;
+  readLog(
+    handle: Handle,
+    index: number,
+    stream: 'stdout' | 'stderr',
+    offset: number,
+    maxBytes: number,
+  ): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,103 @@
+import { watch } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BulkheadError } from '../../errors.ts';
+
+export interface Exit {
+  readonly exitCode: number;
+  readonly endedAt: number;
+  /** Bytes that the executor wrote, stored or not. */
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+  /** What went wrong with the files that the task named for them; empty: nothing. */
+  readonly stdoutProblem: string;
+  readonly stderrProblem: string;
+}
+
+/**
+ * Tells when containers are dead: conmon leaves `NAME`, with the exit code, and the drain `NAME.done`, when all output
+ * is stored. Both files outlive the server.
+ */
+export interface Exits {
+  /** `isWatched` is asked now and then: where nobody is left to write the exit code, `runtime` is thrown. */
+  wait(container: string, isWatched: () => Promise<boolean>): Promise<Exit>;
+  close(): void;
+}
+
+/** A notice can be missed; this bounds what that costs. */
+const CHECK_MS = 2000;
+
+export function watchExits(folder: string): Exits {
+  const waiting = new Map<string, Set<() => void>>();
+  const watcher = watch(folder, (_event, name) => {
+    for (const notify of waiting.get(name?.replace(/\.done$/, '') ?? '') ?? []) notify();
+  });
+  let isClosed = false;
+
+  function change(container: string): { promise: Promise<void>; done: () => void } {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const notified = waiting.get(container) ?? new Set();
+    waiting.set(container, notified.add(resolve));
+    const timer = setTimeout(resolve, CHECK_MS);
+    return {
+      promise,
+      done: () => {
+        clearTimeout(timer);
+        notified.delete(resolve);
+        if (notified.size === 0) waiting.delete(container);
+      },
+    };
+  }
+
+  return {
+    async wait(container, isWatched) {
+      for (;;) {
+        const next = change(container);
+        try {
+          const found = await read(folder, container);
+          if (found) return found;
+          await next.promise;
+        } finally {
+          next.done();
+        }
+        if (isClosed) throw new BulkheadError('canceled', 'the backend is closed; the container goes on');
+        if (!(await isWatched()) && !(await read(folder, container))) {
+          throw new BulkheadError(
+            'runtime',
+            "the exit code is lost: conmon, the process that waits for the container's end, is gone",
+          );
+        }
+      }
+    },
+    close() {
+      isClosed = true;
+      watcher.close();
+      for (const notified of waiting.values()) for (const notify of notified) notify();
+    },
+  };
+}
+
+async function read(folder: string, container: string): Promise<Exit | undefined> {
+  const path = join(folder, container);
+  const [code, summary] = await Promise.all([optional(path), optional(`${path}.done`)]);
+  if (!/^\d+$/.test(code) || !summary.endsWith(',')) return undefined;
+  const [stdoutBytes = '0', stderrBytes = '0', stdoutProblem = '', stderrProblem = ''] = netstrings(summary);
+  const { mtimeMs } = await stat(path);
+  return {
+    exitCode: Number(code),
+    endedAt: Math.round(mtimeMs),
+    stdoutBytes: Number(stdoutBytes),
+    stderrBytes: Number(stderrBytes),
+    stdoutProblem,
+    stderrProblem,
+  };
+}
+
+/** Four short ASCII fields, written at once by the drain. */
+function netstrings(text: string): string[] {
+  return [...text.matchAll(/\d+:([^,]*),/g)].map((match) => match[1] ?? '');
+}
+
+async function optional(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
+}

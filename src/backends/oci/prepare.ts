@@ -1,0 +1,125 @@
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BulkheadError } from '../../errors.ts';
+import type { ResolvedImage, UnpackedImage } from '../../images/images.ts';
+import type { TesExecutor } from '../../tes/task.ts';
+import type { Attempt } from '../backend.ts';
+import type { OciBackendOptions } from './config.ts';
+import { SPARE_HOME, workdir } from './environment.ts';
+import type { PreparedExecutor } from './handle.ts';
+import { workspaceTrees } from './trees.ts';
+
+/** Of distroless images: who runs where uid 0 is not wanted. */
+const NONROOT_ID = 65_532;
+
+export interface PreparedImages {
+  readonly executors: readonly PreparedExecutor[];
+  readonly trees: readonly string[];
+  /** Digests that were acquired, each once. */
+  readonly digests: readonly string[];
+}
+
+/**
+ * Resolves every executor's image once, and gets it unpacked; finds out who runs in it and where the task's shared
+ * folders are. Where it throws, nothing stays acquired.
+ */
+export async function prepareImages(
+  options: OciBackendOptions,
+  attempt: Attempt,
+  progress: (message: string) => void,
+  signal: AbortSignal,
+): Promise<PreparedImages> {
+  const { images } = options;
+  const resolved = new Map<string, ResolvedImage>();
+  const unpacked = new Map<string, UnpackedImage>();
+  try {
+    for (const { image: reference } of attempt.document.executors) {
+      if (!resolved.has(reference)) resolved.set(reference, await images.resolve(reference, signal));
+    }
+    for (const image of resolved.values()) {
+      if (unpacked.has(image.digest)) continue;
+      unpacked.set(image.digest, await images.acquire(image, progress, signal));
+    }
+    const executors = await Promise.all(
+      attempt.document.executors.map((executor) =>
+        prepareExecutor(options, attempt, executor, find(resolved, executor.image), unpacked),
+      ),
+    );
+    const extra = await missingWorkdirs(attempt.document.executors, executors);
+    return {
+      executors,
+      trees: workspaceTrees(attempt.document, [
+        ...extra,
+        ...(attempt.sandbox.rootfs === 'readonly' ? writableFolders(executors) : []),
+      ]),
+      digests: [...unpacked.keys()],
+    };
+  } catch (error) {
+    for (const digest of unpacked.keys()) images.release(digest);
+    throw error;
+  }
+}
+
+async function prepareExecutor(
+  options: OciBackendOptions,
+  attempt: Attempt,
+  executor: TesExecutor,
+  image: ResolvedImage,
+  unpacked: ReadonlyMap<string, UnpackedImage>,
+): Promise<PreparedExecutor> {
+  const root = find(unpacked, image.digest);
+  const own = await options.resolveUser(root.rootfs, image.config.user);
+  const isRefusedRoot = own.uid === 0 && attempt.sandbox.privilege === 'nonroot';
+  const user = isRefusedRoot
+    ? { uid: NONROOT_ID, gid: NONROOT_ID, additionalGids: [], home: '/', name: undefined }
+    : own;
+  const { uid, gid, additionalGids, home } = user;
+  const setsHome =
+    executor.env?.['HOME'] !== undefined || image.config.env.some((entry) => entry.startsWith('HOME='));
+  const isWritable =
+    setsHome || (attempt.sandbox.rootfs === 'ephemeral' && (await ownerInside(root, home)) === uid);
+  return {
+    image,
+    unpacked: root,
+    user: { uid, gid, additionalGids, home, hasName: user.name !== undefined },
+    home: isWritable ? home : SPARE_HOME,
+  };
+}
+
+/** A working directory that no image has is the task's own, shared like a volume. */
+async function missingWorkdirs(
+  executors: readonly TesExecutor[],
+  prepared: readonly PreparedExecutor[],
+): Promise<string[]> {
+  const missing: string[] = [];
+  for (const [index, executor] of executors.entries()) {
+    const image = prepared[index];
+    if (executor.workdir === undefined || !image) continue;
+    const path = workdir(executor, image.image.config.workdir);
+    if (path !== '/' && (await ownerInside(image.unpacked, path)) === undefined) missing.push(path);
+  }
+  return missing;
+}
+
+function writableFolders(executors: readonly PreparedExecutor[]): string[] {
+  return ['/tmp', '/var/tmp', ...(executors.some(({ home }) => home === SPARE_HOME) ? [SPARE_HOME] : [])];
+}
+
+/** The id inside of a folder's owner; undefined where there is no such folder without a symbolic link on the way. */
+async function ownerInside(image: UnpackedImage, path: string): Promise<number | undefined> {
+  let at = image.rootfs;
+  let owner: number | undefined;
+  for (const part of ['', ...path.split('/').filter((name) => name !== '')]) {
+    at = join(at, part);
+    const found = await lstat(at).catch(() => undefined);
+    if (!found?.isDirectory()) return undefined;
+    owner = found.uid - image.idBase;
+  }
+  return owner;
+}
+
+function find<Value>(map: ReadonlyMap<string, Value>, key: string): Value {
+  const value = map.get(key);
+  if (value === undefined) throw new BulkheadError('internal', `no image ${key}`);
+  return value;
+}

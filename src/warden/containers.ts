@@ -1,0 +1,268 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { lstat, readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compile, type ExecutorSpec } from '../backends/oci/compile.ts';
+import { BulkheadError, isBulkheadError } from '../errors.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { cgroupPaths } from './cgroups.ts';
+import type { Disks } from './disks.ts';
+import { observe } from './evidence.ts';
+import type { Hand } from './hand.ts';
+import type { Lowers } from './lowers.ts';
+import type { RunFolders } from './run-folders.ts';
+import * as step from './steps.ts';
+import { isWholeRoot, wholeRoot, workspaceFolder } from './workspace.ts';
+import type { Created, CreateRequest } from './warden.ts';
+
+export interface ContainerOptions {
+  readonly hand: Hand;
+  readonly run: RunFolders;
+  readonly disks: Disks;
+  readonly lowers: Lowers;
+  readonly runtime: { readonly path: string; readonly version: string };
+  readonly conmon: string;
+  readonly init: string;
+  readonly cgroupParent: string;
+  readonly cgroupVersion: 1 | 2;
+  readonly hardLimits: ExecutorSpec['hardLimits'];
+  readonly idBase: (slot: number) => number;
+  /** Controls that this host can't enforce, by name. */
+  readonly unenforced: readonly string[];
+}
+
+/** Containers by runc, each with conmon as the parent that outlives the server. */
+export function createContainers(options: ContainerOptions) {
+  const { hand, run, disks, lowers } = options;
+  const runtimeArgs = ['--root', run.runtime];
+  const mountPoint = (container: string): string => join(run.roots, container);
+
+  async function create(request: CreateRequest): Promise<Created> {
+    const { container, slot, index, folder } = request;
+    const idBase = options.idBase(slot);
+    const whole = isWholeRoot(request.trees);
+    const rootfs = whole ? wholeRoot(run, slot) : mountPoint(container);
+    const workspace = workspaceFolder(disks, run, slot, request.trees);
+    const shared = whole ? { steps: [], binds: [] } : await bindTrees(request, workspace);
+    const spec = compile({
+      ...request.spec,
+      id: container,
+      rootfs,
+      idBase,
+      init: options.init,
+      cgroupParent: options.cgroupParent,
+      hardLimits: options.hardLimits,
+      binds: shared.binds,
+    });
+    const config = JSON.stringify(spec);
+    const uid = idBase + request.spec.user.uid;
+    const gid = idBase + request.spec.user.gid;
+    const root = whole ? rootfs : workspace;
+    const stdin = request.stdin === '' ? '' : join(disks.folder(slot), `stdin-${index}`);
+    let pid: number;
+    try {
+      const answer = await hand.run(`container ${container}`, [
+        ...(whole ? [step.umount(rootfs)] : []),
+        ...rootSteps({ ...request, layer: whole ? 'ws' : `x${index}`, rootfs }),
+        ...shared.steps,
+        step.inside(rootfs, idBase, idBase, [
+          ...request.folders.map(({ path, mode }) => step.mkpath(path, 0o755, mode)),
+          ...request.files.map(({ path, content, append }) =>
+            append ? step.append(path, content) : step.file(path, 0o644, content),
+          ),
+        ]),
+        step.mkdir(folder, 0o700, 0, 0),
+        step.write(join(folder, 'config.json'), 0o600, 0, 0, config),
+        ...(stdin === '' ? [] : [step.copyout(root, uid, gid, request.stdin, stdin)]),
+        step.launch({
+          folder,
+          done: join(run.exits, `${container}.done`),
+          logBytes: request.logBytes,
+          root,
+          uid,
+          gid,
+          stdin,
+          stdout: request.stdout,
+          stderr: request.stderr,
+          conmon: conmonCommand(container, folder),
+        }),
+      ]);
+      pid = Number(answer);
+    } catch (error) {
+      throw await creationFailure(error, folder);
+    }
+    const observed = await observe(
+      pid,
+      spec,
+      cgroupPaths(options.cgroupVersion, options.cgroupParent, container),
+    );
+    return {
+      pid,
+      evidence: {
+        grade: 'observed',
+        configSha256: createHash('sha256').update(config).digest('hex'),
+        imageDigest: request.imageDigest,
+        runtime: options.runtime.version,
+        observed,
+        unenforced: options.unenforced,
+      },
+    };
+  }
+
+  /**
+   * The task's shared folders for one container. Where the image has files at such a place (an output in /opt, say),
+   * both show: the image's below, the task's above.
+   */
+  async function bindTrees(
+    request: CreateRequest,
+    workspace: string,
+  ): Promise<{ steps: step.Step[]; binds: ExecutorSpec['binds'] }> {
+    const { container, slot, index, trees, imageDigest } = request;
+    const lower = join('lowers', lowers.name(slot, imageDigest));
+    const steps: step.Step[] = [];
+    const binds: { source: string; destination: string }[] = [];
+    for (const [at, tree] of trees.entries()) {
+      const isMerged = /^[\w./+@%=-]+$/.test(tree) && (await hasFiles(join(run.root, lower), tree));
+      const source = isMerged ? `${mountPoint(container)}.${at}` : join(workspace, tree);
+      binds.push({ source, destination: tree });
+      if (!isMerged) continue;
+      const work = join('disks', String(slot), 't', `x${index}`, `o${at}`);
+      const data = `lowerdir=${lower}${tree},upperdir=${join('disks', String(slot), 't/ws')}${tree},workdir=${work}`;
+      steps.push(
+        step.mkdir(join(run.root, work), 0o700, 0, 0),
+        step.mkdir(source, 0o711, 0, 0),
+        step.mount('overlay', source, 'overlay', step.MS.nodev | step.MS.nosuid, data),
+      );
+    }
+    return { steps, binds };
+  }
+
+  /** The writable layer over the image. Relative paths: absolute ones would show in the container's mountinfo. */
+  function rootSteps(request: {
+    slot: number;
+    imageDigest: string;
+    layer: string;
+    rootfs: string;
+    spec: { sandbox: Sandbox };
+  }): step.Step[] {
+    const { slot, imageDigest, layer, rootfs } = request;
+    const idBase = options.idBase(slot);
+    const onDisk = join(disks.folder(slot), layer);
+    const nosuid = request.spec.sandbox.privilege === 'root-mapped' ? 0 : step.MS.nosuid;
+    const relative = join('disks', String(slot), 't', layer);
+    return [
+      step.mkdir(onDisk, 0o711, 0, 0),
+      step.mkdir(join(onDisk, 'u'), 0o755, idBase, idBase),
+      step.mkdir(join(onDisk, 'w'), 0o700, 0, 0),
+      step.mkdir(rootfs, 0o711, 0, 0),
+      step.chdir(run.root),
+      step.mount(
+        'overlay',
+        rootfs,
+        'overlay',
+        step.MS.nodev | nosuid,
+        `lowerdir=lowers/${lowers.name(slot, imageDigest)},upperdir=${relative}/u,workdir=${relative}/w`,
+      ),
+    ];
+  }
+
+  function conmonCommand(container: string, folder: string): string[] {
+    return [
+      options.conmon,
+      ...[
+        '--api-version',
+        '1',
+        '--cid',
+        container,
+        '--cuuid',
+        container,
+        '--bundle',
+        folder,
+        '--runtime',
+        options.runtime.path,
+      ],
+      ...[
+        '--container-pidfile',
+        join(folder, 'pid'),
+        '--conmon-pidfile',
+        join(folder, 'conmon.pid'),
+        '--exit-dir',
+        run.exits,
+      ],
+      ...['--log-path', 'passthrough', '--log-level', 'error', '--no-sync-log'],
+      ...[...runtimeArgs, '--log', join(folder, 'runtime.log'), '--log-format', 'json'].flatMap(
+        (argument) => ['--runtime-arg', argument],
+      ),
+    ];
+  }
+
+  /** Its root file system, and the folders in which image and task both have files. */
+  async function mountPoints(container: string): Promise<string[]> {
+    const names = await readdir(run.roots);
+    return names
+      .filter((name) => name === container || name.startsWith(`${container}.`))
+      .map((name) => join(run.roots, name));
+  }
+
+  return {
+    create,
+    /** For the shared root file system of a task that has files in `/`. */
+    rootSteps,
+    async start(container: string): Promise<void> {
+      await hand.run(`starting ${container}`, [
+        step.exec(options.runtime.path, [...runtimeArgs, 'start', container]),
+      ]);
+    },
+    async kill(container: string): Promise<void> {
+      if (!existsSync(join(run.runtime, container))) return;
+      try {
+        await hand.run(`killing ${container}`, [
+          step.exec(options.runtime.path, [...runtimeArgs, 'kill', container, 'KILL']),
+        ]);
+      } catch (error) {
+        // Dead already, or never there: what was wanted.
+        if (
+          !isBulkheadError(error) ||
+          !/does not exist|process already finished|not running|no such process/i.test(error.message)
+        )
+          throw error;
+      }
+    },
+    async remove(container: string): Promise<void> {
+      await hand.run(`removing ${container}`, [
+        ...(existsSync(join(run.runtime, container))
+          ? [step.exec(options.runtime.path, [...runtimeArgs, 'delete', '--force', container])]
+          : []),
+        ...(await mountPoints(container)).flatMap((path) => [step.umount(path), step.rmdir(path)]),
+        step.unlink(join(run.exits, container)),
+        step.unlink(join(run.exits, `${container}.done`)),
+      ]);
+    },
+  };
+}
+
+/** The image has a folder there, reached without a symbolic link, that is not empty. */
+async function hasFiles(image: string, path: string): Promise<boolean> {
+  let at = image;
+  for (const part of path.split('/').filter((name) => name !== '')) {
+    at = join(at, part);
+    if (
+      !(await lstat(at).then(
+        (found) => found.isDirectory(),
+        () => false,
+      ))
+    )
+      return false;
+  }
+  return (await readdir(at)).length > 0;
+}
+
+/** What the runtime said, rather than that conmon failed. */
+async function creationFailure(error: unknown, folder: string): Promise<unknown> {
+  if (!isBulkheadError(error) || error.code !== 'warden') return error;
+  const log = await readFile(join(folder, 'runtime.log'), 'utf8').catch(() => '');
+  const said = [...log.matchAll(/"msg":"((?:[^"\\]|\\.)*)"/g)].at(-1)?.[1];
+  return said === undefined
+    ? error
+    : new BulkheadError('runtime', `the container can't be created: ${said}`, { cause: error });
+}

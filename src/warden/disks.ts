@@ -1,0 +1,158 @@
+import { rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Hand } from './hand.ts';
+import type { RunFolders } from './run-folders.ts';
+import * as step from './steps.ts';
+import type { DiskRequest } from './warden.ts';
+
+/**
+ * One file system for each slot, in a preallocated file: a hard limit of bytes and inodes for the task, and blocks
+ * that are there when they are written (a sparse file on a full host loses data after `close` succeeded). A disk is
+ * kept mounted and empty for the next task of its slot, since making one costs more than a short task takes.
+ */
+export interface Disks {
+  open(request: DiskRequest): Promise<void>;
+  close(slot: number): Promise<void>;
+  /** Slots whose disk is ready, by size. */
+  pooled(): readonly DiskRequest[];
+  /** Takes over the mounted disk of an attempt that an earlier process started. */
+  adopt(slot: number, device: string): void;
+  /** Unmounts and removes. */
+  discard(slot: number): Promise<void>;
+  /** All that a task writes is below this folder of its disk. */
+  folder(slot: number): string;
+  isFull(slot: number): Promise<{ bytes: boolean; inodes: boolean }>;
+}
+
+interface Disk extends DiskRequest {
+  readonly device: string;
+  /** Of an earlier process, size unknown: not used again. */
+  readonly adopted?: boolean;
+}
+
+/** Above these a new file system is quicker than deleting. */
+const CLEAN_INODES = 1000;
+const CLEAN_BYTES = 256 * 2 ** 20;
+
+/** What ext4 keeps for itself of a small disk. */
+const OVERHEAD_BYTES = 4 * 2 ** 20;
+
+export function createDisks(options: {
+  hand: Hand;
+  run: RunFolders;
+  folder: string;
+  poolSize: number;
+}): Disks {
+  const { hand, run } = options;
+  const disks = new Map<number, Disk>();
+  const idle = new Set<number>();
+
+  const mountPoint = (slot: number): string => join(run.disks, String(slot));
+  const image = (slot: number): string => join(options.folder, `${slot}.img`);
+  const folder = (slot: number): string => join(mountPoint(slot), 't');
+
+  async function make(request: DiskRequest): Promise<void> {
+    const { slot, bytes, inodes } = request;
+    const size = Math.ceil((bytes + OVERHEAD_BYTES + inodes * 256) / 4096) * 4096;
+    try {
+      await hand.run(`task disk ${slot}`, [
+        step.unlink(image(slot)),
+        step.allocate(image(slot), 0o600, size),
+      ]);
+      const device = await hand.run(`task disk ${slot}`, [
+        step.exec('/sbin/losetup', ['--find', '--show', '--direct-io=on', image(slot)]),
+      ]);
+      disks.set(slot, { ...request, device: device.trim() });
+      await format(slot);
+    } catch (error) {
+      await discard(slot);
+      throw error;
+    }
+  }
+
+  async function format(slot: number): Promise<void> {
+    const disk = disks.get(slot);
+    if (!disk) return;
+    await hand.run(`file system of task disk ${slot}`, [
+      // No journal: after a crash of the host the disk is made anew. No reserve: the task may fill all of it.
+      step.exec('/sbin/mke2fs', [
+        '-q',
+        '-F',
+        '-t',
+        'ext4',
+        '-m',
+        '0',
+        '-N',
+        String(disk.inodes),
+        '-I',
+        '256',
+        '-O',
+        '^has_journal,^resize_inode',
+        '-E',
+        'nodiscard,lazy_itable_init=1',
+        disk.device,
+      ]),
+      step.mkdir(mountPoint(slot), 0o711, 0, 0),
+      step.mount(disk.device, mountPoint(slot), 'ext4', step.MS.nodev | step.MS.nosuid | step.MS.noatime, ''),
+      step.chdir(mountPoint(slot)),
+      step.rmdir(join(mountPoint(slot), 'lost+found')),
+      step.mkdir(folder(slot), 0o711, 0, 0),
+    ]);
+  }
+
+  async function discard(slot: number): Promise<void> {
+    const disk = disks.get(slot);
+    idle.delete(slot);
+    disks.delete(slot);
+    await hand.run(`removing task disk ${slot}`, [
+      step.umount(mountPoint(slot)),
+      ...(disk ? [step.exec('/sbin/losetup', ['--detach', disk.device])] : []),
+      step.unlink(image(slot)),
+      step.rmdir(mountPoint(slot)),
+    ]);
+  }
+
+  /** False where that can't be done, as with paths longer than the kernel takes. Nothing of the task is alive that could race. */
+  async function emptied(slot: number): Promise<boolean> {
+    return rm(folder(slot), { recursive: true, force: true }).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  return {
+    folder,
+    adopt: (slot, device) => void disks.set(slot, { slot, device, bytes: 0, inodes: 0, adopted: true }),
+    pooled: () => [...idle].flatMap((slot) => disks.get(slot) ?? []),
+    discard,
+    async open(request) {
+      const disk = disks.get(request.slot);
+      idle.delete(request.slot);
+      if (disk && disk.bytes === request.bytes && disk.inodes === request.inodes) return;
+      if (disk) await discard(request.slot);
+      await make(request);
+    },
+    async close(slot) {
+      const disk = disks.get(slot);
+      if (!disk) return;
+      if (disk.adopted === true || idle.size >= options.poolSize) {
+        await discard(slot);
+        return;
+      }
+      const used = await statfs(mountPoint(slot));
+      const isSmall =
+        used.files - used.ffree < CLEAN_INODES && (used.blocks - used.bfree) * used.bsize < CLEAN_BYTES;
+      if (isSmall && (await emptied(slot))) {
+        await hand.run(`task disk ${slot}`, [step.mkdir(folder(slot), 0o711, 0, 0)]);
+      } else {
+        await hand.run(`unmounting task disk ${slot}`, [step.umount(mountPoint(slot))]);
+        await format(slot);
+      }
+      idle.add(slot);
+    },
+    async isFull(slot) {
+      const used = await statfs(mountPoint(slot));
+      return { bytes: used.bavail === 0, inodes: used.ffree === 0 };
+    },
+  };
+}

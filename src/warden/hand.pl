@@ -1,0 +1,492 @@
+#!/usr/bin/perl
+# The warden's hand: makes the system calls that Node can't (mount API, chroot, setresuid, id-mapped mounts, pipes
+# with an owner) and starts what must outlive the server. It decides nothing: src/warden/hand.ts is its only caller
+# and sends a closed list of steps. Needs perl-base alone.
+#
+# Protocol. A request on stdin is a netstring `<length>:<bytes>,` whose bytes are netstrings: an id, then one for
+# each step; a step's bytes are netstrings: its name, then its arguments. The steps of one request run in order in one
+# child process and stop at the first failure. The answer on stdout is one netstring of at most 4096 bytes, so that
+# writes of several children never mix: id, `ok` or the name of the failed step, errno, text.
+use strict;
+use warnings;
+use POSIX qw(:sys_wait_h setsid dup2 _exit);
+use Fcntl qw(:DEFAULT :mode);
+use Errno qw(EEXIST EINVAL ENOENT EINTR EAGAIN);
+
+# System call numbers of x86_64 (linux/arch/x86/entry/syscalls/syscall_64.tbl).
+my %SYS = (
+    setgroups => 116, setresuid => 117, setresgid => 119, prctl => 157, mount => 165, umount2 => 166,
+    lsetxattr => 189, unshare => 272, fallocate => 285, syncfs => 306, open_tree => 428, move_mount => 429,
+    mount_setattr => 442, lchown => 94,
+);
+my $CLONE_NEWUSER = 0x10000000;
+my $PR_SET_NO_NEW_PRIVS = 38;
+my $PR_SET_PDEATHSIG = 1;
+
+die "x86_64 only\n" unless (POSIX::uname())[4] eq 'x86_64';
+
+my %STEPS = (
+    mkdir => \&step_mkdir, write => \&step_write, sparse => \&step_sparse, xattr => \&step_xattr,
+    chdir => \&step_chdir, mount => \&step_mount, umount => \&step_umount, idmap => \&step_idmap,
+    allocate => \&step_allocate, sync => \&step_sync, rmdir => \&step_rmdir, unlink => \&step_unlink,
+    exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, chown => \&step_chown, copyout => \&step_copyout,
+);
+my $ANSWER;    # the descriptor that answers go to
+my $output = '';
+
+main();
+
+sub main {
+    $SIG{CHLD} = 'IGNORE';
+    $SIG{PIPE} = 'IGNORE';
+    $SIG{HUP} = 'IGNORE';
+    $SIG{INT} = 'IGNORE';
+    umask 0;
+    my $buffer = '';
+    while (1) {
+        while (defined(my $request = take_netstring(\$buffer))) {
+            my $pid = fork;
+            if (!defined $pid) {
+                answer((fields($request))[0], 'fork', $!);
+            } elsif ($pid == 0) {
+                run_request($request);
+                _exit(0);
+            }
+        }
+        my $n = sysread STDIN, $buffer, 65536, length $buffer;
+        next if !defined $n && $! == EINTR;
+        last if !$n;
+    }
+    _exit(0);
+}
+
+sub run_request {
+    my ($request) = @_;
+    $SIG{CHLD} = 'DEFAULT';
+    my ($id, @steps) = fields($request);
+    for my $step (@steps) {
+        my ($name, @arguments) = fields($step);
+        my $code = $STEPS{$name};
+        my $failure = $code ? eval { local $! = 0; $code->($id, @arguments); 1 } ? undef : $@ : "unknown step\n";
+        if (defined $failure) {
+            my ($errno, $text) = ref $failure ? @$failure : (0, $failure);
+            answer($id, $name, $errno, $text);
+            return;
+        }
+    }
+    answer($id, 'ok', 0, $output);
+}
+
+# --- netstrings -------------------------------------------------------------------------------------------------
+
+sub take_netstring {
+    my ($buffer) = @_;
+    return undef unless $$buffer =~ /\A([0-9]{1,9}):/;
+    my ($length, $start) = ($1, length($1) + 1);
+    return undef if length($$buffer) < $start + $length + 1;
+    my $bytes = substr $$buffer, $start, $length;
+    substr($$buffer, 0, $start + $length + 1) = '';
+    return $bytes;
+}
+
+sub fields {
+    my ($bytes) = @_;
+    my ($at, @fields) = (0);
+    while ($at < length $bytes) {
+        my $colon = index $bytes, ':', $at;
+        my $length = substr $bytes, $at, $colon - $at;
+        push @fields, substr $bytes, $colon + 1, $length;
+        $at = $colon + 1 + $length + 1;
+    }
+    return @fields;
+}
+
+sub netstring { return length($_[0]) . ':' . $_[0] . ',' }
+
+sub answer {
+    my ($id, $status, $errno, $text) = @_;
+    $text = '' unless defined $text;
+    $text = substr $text, -3600 if length $text > 3600;
+    my $bytes = netstring(join '', map { netstring($_) } $id, $status, $errno + 0, $text);
+    syswrite STDOUT, $bytes;
+}
+
+# A failed system call ends the step: [errno, what was tried].
+sub fail {
+    my ($what) = @_;
+    my $errno = $! + 0;
+    die [$errno, "$what: $!"];
+}
+
+# --- steps: files -----------------------------------------------------------------------------------------------
+
+# mkdir PATH MODE UID GID: an existing folder stays as it is.
+sub step_mkdir {
+    my (undef, $path, $mode, $uid, $gid) = @_;
+    if (!mkdir $path, oct $mode) {
+        fail("mkdir $path") if $! != EEXIST;
+        return;
+    }
+    chmod oct($mode), $path or fail("chmod $path");
+    chown $uid, $gid, $path or fail("chown $path");
+}
+
+# write PATH MODE UID GID BYTES: never through a symbolic link.
+sub step_write {
+    my (undef, $path, $mode, $uid, $gid, $bytes) = @_;
+    sysopen my $file, $path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, oct $mode or fail("open $path");
+    write_all($file, $bytes) or fail("write $path");
+    chmod oct($mode), $file or fail("chmod $path");
+    chown $uid, $gid, $file or fail("chown $path");
+    close $file or fail("close $path");
+}
+
+# sparse PATH MODE UID GID SIZE: an empty file of that size.
+sub step_sparse {
+    my (undef, $path, $mode, $uid, $gid, $size) = @_;
+    sysopen my $file, $path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, oct $mode or fail("open $path");
+    truncate $file, $size or fail("truncate $path");
+    chmod oct($mode), $file or fail("chmod $path");
+    chown $uid, $gid, $file or fail("chown $path");
+    close $file or fail("close $path");
+}
+
+# allocate PATH MODE SIZE: a file whose blocks are reserved, so that a full disk shows at once and not at write-back.
+sub step_allocate {
+    my (undef, $path, $mode, $size) = @_;
+    sysopen my $file, $path, O_WRONLY | O_CREAT | O_NOFOLLOW, oct $mode or fail("open $path");
+    syscall($SYS{fallocate}, fileno $file, 0, 0, $size + 0) == 0 or fail("allocate $size bytes for $path");
+    close $file or fail("close $path");
+}
+
+sub step_xattr {
+    my (undef, $path, $name, $value) = @_;
+    syscall($SYS{lsetxattr}, $path, $name, $value, length $value, 0) == 0 or fail("set $name of $path");
+}
+
+# chown PATH UID GID: not through a symbolic link.
+sub step_chown {
+    my (undef, $path, $uid, $gid) = @_;
+    syscall($SYS{lchown}, $path, $uid + 0, $gid + 0) == 0 or fail("chown $path");
+}
+
+sub step_rmdir {
+    my (undef, $path) = @_;
+    rmdir $path or $! == ENOENT or fail("rmdir $path");
+}
+
+sub step_unlink {
+    my (undef, $path) = @_;
+    unlink $path or $! == ENOENT or fail("unlink $path");
+}
+
+sub step_chdir { chdir $_[1] or fail("chdir $_[1]") }
+
+# sync PATH: says EIO where a write to the file system was lost.
+sub step_sync {
+    my (undef, $path) = @_;
+    sysopen my $file, $path, O_RDONLY or fail("open $path");
+    syscall($SYS{syncfs}, fileno $file) == 0 or fail("sync $path");
+}
+
+# --- steps: mounts ----------------------------------------------------------------------------------------------
+
+# mount SOURCE TARGET TYPE FLAGS DATA
+sub step_mount {
+    my (undef, $source, $target, $type, $flags, $data) = @_;
+    syscall($SYS{mount}, $source, $target, $type, $flags + 0, $data) == 0 or fail("mount $type on $target");
+}
+
+# umount TARGET FLAGS: what isn't mounted is no failure.
+sub step_umount {
+    my (undef, $target, $flags) = @_;
+    syscall($SYS{umount2}, $target, $flags + 0) == 0 or $! == EINVAL or $! == ENOENT or fail("umount $target");
+}
+
+# idmap SOURCE TARGET FROM TO SIZE FLAGS: a bind mount on which what is owned by FROM+n on disk is owned by TO+n.
+# Source: mount_setattr(2), "ID-mapped mounts".
+sub step_idmap {
+    my (undef, $source, $target, $from, $to, $size, $flags) = @_;
+    pipe my $ready, my $ready_w or fail('pipe');
+    pipe my $go, my $go_w or fail('pipe');
+    my $child = fork;
+    defined $child or fail('fork');
+    if (!$child) {
+        syscall($SYS{prctl}, $PR_SET_PDEATHSIG, 9, 0, 0, 0);
+        syswrite $ready_w, syscall($SYS{unshare}, $CLONE_NEWUSER) == 0 ? 'y' : 'n';
+        close $go_w;
+        sysread $go, my $byte, 1;
+        _exit(0);
+    }
+    close $go;
+    sysread $ready, my $byte, 1;
+    my $done = eval {
+        $byte eq 'y' or die [0, "no user namespace can be made"];
+        for my $map ('uid_map', 'gid_map') {
+            sysopen my $file, "/proc/$child/$map", O_WRONLY or fail("open $map");
+            defined syswrite $file, "$from $to $size\n" or fail("write $map");
+        }
+        sysopen my $namespace, "/proc/$child/ns/user", O_RDONLY or fail('open user namespace');
+        my $nothing = "\0";    # the empty path; syscall wants a variable
+        my $tree = syscall($SYS{open_tree}, -100, $source, 1 | 0x80000);    # OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC
+        $tree >= 0 or fail("open_tree $source");
+        # struct mount_attr: attr_set, attr_clr, propagation, userns_fd. MOUNT_ATTR_IDMAP is 0x100000; MS_PRIVATE 1 << 18.
+        my $attributes = pack 'QQQQ', 0x100000 | $flags, 0, 1 << 18, fileno $namespace;
+        syscall($SYS{mount_setattr}, $tree, $nothing, 0x1000, $attributes, length $attributes) == 0
+            or fail("id-map $source");
+        syscall($SYS{move_mount}, $tree, $nothing, -100, $target, 4) == 0 or fail("move_mount $target");
+        POSIX::close($tree);
+        1;
+    };
+    my $failure = $@;
+    close $go_w;
+    waitpid $child, 0;
+    die $failure if !$done;
+}
+
+# --- steps: processes -------------------------------------------------------------------------------------------
+
+# exec PROGRAM ARGUMENT…: waits; what it prints becomes the answer's text; fails where it doesn't exit with 0.
+sub step_exec {
+    my (undef, @argv) = @_;
+    pipe my $reader, my $writer or fail('pipe');
+    my $child = fork;
+    defined $child or fail('fork');
+    if (!$child) {
+        open STDIN, '<', '/dev/null';
+        dup2(fileno $writer, 1);
+        dup2(fileno $writer, 2);
+        exec { $argv[0] } @argv or _exit(127);
+    }
+    close $writer;
+    my $text = '';
+    while (1) {
+        my $n = sysread $reader, my $bytes, 65536;
+        next if !defined $n && $! == EINTR;
+        last if !$n;
+        $text = substr $text . $bytes, -3600;
+    }
+    waitpid $child, 0;
+    die [$? >> 8, "$argv[0]: " . ($text || 'exit ' . ($? >> 8))] if $?;
+    $output = $text;
+}
+
+# inside ROOT UID GID STEP…: file steps from within a root folder, without any privilege: paths can't lead out of it.
+sub step_inside {
+    my (undef, $root, $uid, $gid, @steps) = @_;
+    confined($root, $uid, $gid, sub {
+        for my $step (@steps) {
+            my ($name, @arguments) = fields($step);
+            if ($name eq 'mkpath') { inside_mkpath(@arguments) }
+            elsif ($name eq 'file') { inside_file(@arguments) }
+            elsif ($name eq 'append') { inside_append(@arguments) }
+            else { die "unknown step $name\n" }
+        }
+    });
+}
+
+# Runs code in a child from within a root folder without privilege; its failure becomes the step's.
+sub confined {
+    my ($root, $uid, $gid, $code) = @_;
+    pipe my $reader, my $writer or fail('pipe');
+    my $child = fork;
+    defined $child or fail('fork');
+    if (!$child) {
+        my $ok = eval { confine($root, $uid, $gid); $code->(); 1 };
+        my $failure = $@;
+        syswrite $writer, ref $failure ? "$failure->[0] $failure->[1]" : "0 $failure" if !$ok;
+        _exit($ok ? 0 : 1);
+    }
+    close $writer;
+    my $text = '';
+    while (sysread $reader, my $bytes, 4096) { $text .= $bytes }
+    waitpid $child, 0;
+    return if !$?;
+    my ($errno, $message) = $text =~ /\A([0-9]+) (.*)\z/s ? ($1, $2) : (0, 'the confined process ended');
+    die [$errno, $message];
+}
+
+# copyout ROOT UID GID PATH TARGET: a regular file found from within ROOT as UID, as a new file of UID on the host.
+sub step_copyout {
+    my (undef, $root, $uid, $gid, $path, $target) = @_;
+    unlink $target;
+    sysopen my $out, $target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0400 or fail("create $target");
+    chown $uid, $gid, $out or fail("chown $target");
+    confined($root, $uid, $gid, sub {
+        sysopen my $in, $path, O_RDONLY | O_NONBLOCK or fail("open $path");
+        -f $in or do { $! = EINVAL; fail("$path is not a regular file") };
+        while (1) {
+            my $n = sysread $in, my $bytes, 1 << 20;
+            next if !defined $n && $! == EINTR;
+            defined $n or fail("read $path");
+            last if !$n;
+            write_all($out, $bytes) or fail("copy of $path");
+        }
+    });
+}
+
+# mkpath PATH MODE LASTMODE: each missing folder of the path; the last one with its own mode.
+sub inside_mkpath {
+    my ($path, $mode, $last_mode) = @_;
+    my @parts = grep { length } split m{/}, $path;
+    my $at = '';
+    while (@parts) {
+        $at .= '/' . shift @parts;
+        next if -d $at;
+        mkdir $at or fail("mkdir $at");
+        chmod oct(@parts ? $mode : $last_mode), $at or fail("chmod $at");
+    }
+}
+
+# file PATH MODE BYTES: replaced where it exists, whatever it is.
+sub inside_file {
+    my ($path, $mode, $bytes) = @_;
+    unlink $path;
+    sysopen my $file, $path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, oct $mode or fail("create $path");
+    write_all($file, $bytes) or fail("write $path");
+    chmod oct($mode), $file or fail("chmod $path");
+}
+
+# append PATH BYTES: only where the file is there.
+sub inside_append {
+    my ($path, $bytes) = @_;
+    sysopen my $file, $path, O_WRONLY | O_APPEND | O_NONBLOCK or return;
+    return unless -f $file;
+    write_all($file, $bytes) or fail("write $path");
+}
+
+# Into a root folder as an unprivileged user, for good. chroot is no boundary for uid 0: uid must not be 0.
+sub confine {
+    my ($root, $uid, $gid) = @_;
+    $uid > 0 && $gid > 0 or die "only an unprivileged id can be confined\n";
+    chroot $root or fail("chroot $root");
+    chdir '/' or fail('chdir /');
+    syscall($SYS{setgroups}, 0, 0) == 0 or fail('setgroups');
+    syscall($SYS{setresgid}, $gid + 0, $gid + 0, $gid + 0) == 0 or fail('setresgid');
+    syscall($SYS{setresuid}, $uid + 0, $uid + 0, $uid + 0) == 0 or fail('setresuid');
+    syscall($SYS{prctl}, $PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 or fail('no_new_privs');
+}
+
+# launch FOLDER DONE LIMIT ROOT UID GID STDIN STDOUT STDERR CONMON…
+# Starts conmon, whose container gets STDIN (a file; empty: nothing) and two pipes that belong to UID, answers with the
+# container's process id, and then drains the pipes for as long as the container lives: into FOLDER/stdout and
+# FOLDER/stderr up to LIMIT bytes each, reserved beforehand, and whole into STDOUT and STDERR (paths inside ROOT; may
+# be empty), which are opened from within ROOT as UID. DONE is written last: four netstrings, the bytes of both streams
+# and what went wrong with both paths.
+sub step_launch {
+    my ($id, $folder, $done_path, $limit, $root, $uid, $gid, $stdin, $stdout, $stderr, @conmon) = @_;
+    setsid();
+    my (@logs, @readers, @writers);
+    for my $name ('stdout', 'stderr') {
+        sysopen my $log, "$folder/$name", O_WRONLY | O_CREAT | O_TRUNC, 0600 or fail("open $folder/$name");
+        syscall($SYS{fallocate}, fileno $log, 1, 0, $limit + 0) == 0 or fail("reserve $limit bytes for the log");
+        pipe my $reader, my $writer or fail('pipe');
+        chown $uid, $gid, $writer or fail('chown pipe');
+        push @logs, $log;
+        push @readers, $reader;
+        push @writers, $writer;
+    }
+    sysopen my $done, $done_path, O_WRONLY | O_CREAT | O_TRUNC, 0600 or fail("open $done_path");
+    sysopen my $input, $stdin eq '' ? '/dev/null' : $stdin, O_RDONLY | O_NOFOLLOW or fail("open stdin $stdin");
+    pipe my $sync, my $sync_w or fail('pipe');
+    pipe my $go, my $go_w or fail('pipe');
+    my $child = fork;
+    defined $child or fail('fork');
+    if (!$child) {
+        close $go_w;
+        sysread($go, my $byte, 1) or _exit(1);
+        chdir $folder;
+        # 0, 1, 2 and one more stay open; conmon reads its number from the environment.
+        my $passed = POSIX::dup(fileno $sync_w);
+        dup2(fileno $input, 0);
+        dup2(fileno $writers[0], 1);
+        dup2(fileno $writers[1], 2);
+        %ENV = (PATH => '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE => $passed);
+        exec { $conmon[0] } @conmon or _exit(127);
+    }
+    close $_ for @writers, $sync_w, $go, $input;
+
+    my @tees = (undef, undef);
+    my @tee_paths = ($stdout, $stderr);
+    if ($stdout ne '' || $stderr ne '') {
+        confine($root, $uid, $gid);
+        for my $i (0, 1) {
+            next if $tee_paths[$i] eq '';
+            (my $parent = $tee_paths[$i]) =~ s{/[^/]*\z}{};
+            inside_mkpath($parent, '0775', '0775');
+            my $flags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK;
+            $flags |= O_TRUNC unless $i && $tee_paths[1] eq $tee_paths[0];
+            sysopen $tees[$i], $tee_paths[$i], $flags, 0664 or fail("open $tee_paths[$i]");
+            -f $tees[$i] or do { $! = EINVAL; fail("$tee_paths[$i] is not a regular file") };
+        }
+    }
+    syswrite $go_w, 'g';
+    close $go_w;
+    my $report = '';
+    while ($report !~ /\n/) {
+        my $n = sysread $sync, $report, 65536, length $report;
+        next if !defined $n && $! == EINTR;
+        last if !$n;
+    }
+    waitpid $child, 0;
+    my ($pid) = $report =~ /"(?:pid|data)"\s*:\s*(-?[0-9]+)/;    # the key depends on conmon's version
+    if (!$pid || $pid < 0) {
+        my ($message) = $report =~ /"message"\s*:\s*"((?:[^"\\]|\\.)*)"/;
+        die [0, $message || "conmon said: $report"];
+    }
+    answer($id, 'ok', 0, $pid);
+    # The server may go away; nobody must wait for this process or be told of its end.
+    close $_ for \*STDIN, \*STDOUT, \*STDERR, $sync;
+    my $summary = drain(\@readers, \@logs, \@tees, $limit);
+    syswrite $done, $summary;
+    close $done;
+    _exit(0);
+}
+
+sub drain {
+    my ($readers, $logs, $tees, $limit) = @_;
+    my @total = (0, 0);
+    my @stored = (0, 0);
+    my @problem = ('', '');
+    my %open = map { $_ => 1 } 0, 1;
+    while (%open) {
+        my $wanted = '';
+        vec($wanted, fileno $readers->[$_], 1) = 1 for keys %open;
+        my $found = select my $got = $wanted, undef, undef, undef;
+        next if $found < 1;
+        for my $i (sort keys %open) {
+            next unless vec $got, fileno $readers->[$i], 1;
+            my $n = sysread $readers->[$i], my $bytes, 65536;
+            next if !defined $n && ($! == EINTR || $! == EAGAIN);
+            if (!$n) { delete $open{$i}; next }
+            $total[$i] += $n;
+            my $room = $limit - $stored[$i];
+            if ($room > 0) {
+                my $part = $n > $room ? substr $bytes, 0, $room : $bytes;
+                if (write_all($logs->[$i], $part)) { $stored[$i] += length $part } else { $stored[$i] = $limit }
+            }
+            if ($tees->[$i] && !write_all($tees->[$i], $bytes)) {
+                $problem[$i] = "$!";
+                $tees->[$i] = undef;
+            }
+        }
+    }
+    for my $i (0, 1) {
+        truncate $logs->[$i], sysseek($logs->[$i], 0, 1) + 0;    # gives back what was reserved and not used
+        close $logs->[$i];
+        close $tees->[$i] if $tees->[$i];
+    }
+    return join '', map { netstring($_) } @total, @problem;
+}
+
+sub write_all {
+    my ($file, $bytes) = @_;
+    my $at = 0;
+    while ($at < length $bytes) {
+        my $n = syswrite $file, $bytes, length($bytes) - $at, $at;
+        next if !defined $n && $! == EINTR;
+        return 0 if !defined $n;
+        $at += $n;
+    }
+    return 1;
+}

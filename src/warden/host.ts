@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { access, constants, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { ExecutorSpec } from '../backends/oci/compile.ts';
+import { BulkheadError } from '../errors.ts';
+import type { Hand } from './hand.ts';
+import type { RunFolders } from './run-folders.ts';
+import * as step from './steps.ts';
+
+export interface HostTools {
+  readonly runtime: { readonly path: string; readonly version: string };
+  readonly conmon: string;
+  /** A static init, which becomes the first process of every container. */
+  readonly init: string;
+  readonly hardLimits: ExecutorSpec['hardLimits'];
+}
+
+const SEARCH = [
+  '/usr/local/sbin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/usr/bin',
+  '/sbin',
+  '/bin',
+  '/usr/libexec/podman',
+];
+
+/** Throws `host` naming what is missing and the Debian package that has it. */
+export async function findHost(runtime: string): Promise<HostTools> {
+  if (process.getuid?.() !== 0) {
+    throw new BulkheadError(
+      'host',
+      'the oci backend needs root (uid 0) to make mounts, id maps and cgroups; start the server as root',
+    );
+  }
+  const runtimePath = runtime.startsWith('/')
+    ? runtime
+    : await find(runtime === 'auto' ? 'runc' : runtime, 'runc');
+  const [conmon, init] = await Promise.all([
+    find('conmon', 'conmon'),
+    find('catatonit', 'catatonit'),
+    find('losetup', 'mount'),
+    find('mke2fs', 'e2fsprogs'),
+  ]);
+  const { stdout } = await promisify(execFile)(runtimePath, ['--version']).catch((error: unknown) => {
+    throw new BulkheadError(
+      'host',
+      `backend.runtime: ${runtimePath} can't be run: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+  const version = /version (\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
+  return {
+    runtime: { path: runtimePath, version: `${runtimePath.split('/').at(-1)} ${version}` },
+    conmon,
+    init,
+    hardLimits: hardLimits(await readFile('/proc/self/limits', 'utf8')),
+  };
+}
+
+/** The hard limits in /proc/PID/limits. Pure. */
+export function hardLimits(limits: string): ExecutorSpec['hardLimits'] {
+  const hard = (name: string): number => {
+    const value = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(limits)?.[1];
+    const number = Number(value);
+    return value === 'unlimited' || !Number.isSafeInteger(number) ? Number.MAX_SAFE_INTEGER : number;
+  };
+  return {
+    openFiles: hard('Max open files'),
+    memlockBytes: hard('Max locked memory'),
+    fileSizeBytes: hard('Max file size'),
+  };
+}
+
+/** By trying: kernel, file system and version all have a say. */
+export async function probeIdMappedMounts(hand: Hand, run: RunFolders, idBase: number): Promise<boolean> {
+  const source = join(run.root, 'probe');
+  const target = join(run.root, 'probe-mapped');
+  try {
+    await hand.run('trying id-mapped mounts', [
+      step.mkdir(source, 0o711, 0, 0),
+      step.mkdir(target, 0o711, 0, 0),
+      step.idmap(source, target, { from: idBase, to: idBase + 65_536, size: 65_536 }, step.MOUNT_ATTR.nodev),
+    ]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await hand.run('trying id-mapped mounts', [step.umount(target), step.rmdir(target), step.rmdir(source)]);
+  }
+}
+
+async function find(program: string, debianPackage: string): Promise<string> {
+  for (const folder of SEARCH) {
+    const path = join(folder, program);
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
+  }
+  throw new BulkheadError(
+    'host',
+    `${program} is not on this host (looked in ${SEARCH.join(', ')}); on Debian: apt install ${debianPackage}`,
+  );
+}
