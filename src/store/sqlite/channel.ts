@@ -69,8 +69,7 @@ export class Channel<O> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       const number = (this.#lastNumber += 1);
-      // The type of an answer is that of the operation's handler, which TypeScript checks at the other end.
-      this.#waiting.set(number, { resolve: (value) => resolve(value as OutputOf<O, N>), reject });
+      this.#waiting.set(number, { resolve, reject });
       if (this.#outbox.length === 0) setImmediate(() => this.#flush());
       this.#outbox.push({ number, name, input });
     });
@@ -85,7 +84,7 @@ export class Channel<O> {
           this.#settled = resolve;
         });
       }
-      this.#worker.postMessage('close');
+      this.#worker.postMessage('close', []);
     }
     await this.#exited;
   }
@@ -93,7 +92,7 @@ export class Channel<O> {
   /** Rejects what is under way and every later call, and ends the thread if it still runs. */
   fail(error: BulkheadError): void {
     this.#ended = error;
-    for (const { reject } of this.#waiting.values()) reject(error);
+    for (const waiter of this.#waiting.values()) waiter.reject(error);
     this.#waiting.clear();
     this.#outbox = [];
     this.#settled?.();
@@ -102,7 +101,7 @@ export class Channel<O> {
 
   #flush(): void {
     if (this.#outbox.length === 0) return;
-    this.#worker.postMessage(this.#outbox);
+    this.#worker.postMessage(this.#outbox, []);
     this.#outbox = [];
   }
 
@@ -117,6 +116,7 @@ export class Channel<O> {
   }
 }
 
+/** As methods, so that a promise of any operation fits: its handler's type is checked at the other end. */
 interface Waiter {
   resolve(value: unknown): void;
   reject(error: BulkheadError): void;

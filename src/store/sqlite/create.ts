@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { BulkheadError } from '../../errors.ts';
-import { prepareEvent } from './event.ts';
 import type { CreateInput } from './messages.ts';
 
 /** Inserts a QUEUED task with all that belongs to it, or finds the one of the same idempotency key. */
@@ -18,7 +17,7 @@ export function prepareCreate(
   const insertDocument = database.prepare('INSERT INTO documents VALUES (?, ?)');
   const insertContent = database.prepare('INSERT INTO contents VALUES (?, ?, ?)');
   const insertTag = database.prepare('INSERT INTO tags VALUES (?, ?, ?)');
-  const insertEvent = prepareEvent(database);
+  const insertEvent = database.prepare("INSERT INTO events VALUES (?, 1, ?, NULL, 'QUEUED', NULL)");
 
   function replay(owner: string, key: string, sha256: string): string | undefined {
     const row = findReplay.get(owner, key);
@@ -48,7 +47,7 @@ export function prepareCreate(
     insertDocument.run(sequence, task.document);
     for (const { input, body } of task.contents) insertContent.run(sequence, input, body);
     for (const { key, value } of task.tags) insertTag.run(key, value, sequence);
-    insertEvent(sequence, { at: task.createdAt, from: null, to: 'QUEUED', reason: null });
+    insertEvent.run(sequence, task.createdAt);
     return { id: task.id, replayed: false };
   };
 }

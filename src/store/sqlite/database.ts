@@ -31,6 +31,8 @@ export function openDatabase({ path, role, busyTimeoutMs }: DatabaseOptions): Da
     }
     // 8 MiB of pages for each connection: what is cold comes from the kernel's cache at about a microsecond a page.
     database.exec('PRAGMA cache_size = -8192; PRAGMA trusted_schema = OFF');
+    // Else each savepoint writes the pages it may have to restore to a temporary file: a third of the time of a create.
+    database.exec('PRAGMA temp_store = MEMORY');
     return database;
   } catch (error) {
     database.close();

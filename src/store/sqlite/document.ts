@@ -26,7 +26,7 @@ export function joinDocument(body: string, contents: readonly ContentBody[]): Te
 
 /** Of our own making: only `splitDocument` writes what this reads. */
 export function parseDocument(body: string): TesTaskDocument {
-  return JSON.parse(body) as TesTaskDocument;
+  return JSON.parse(body);
 }
 
 export function parseText(body: string): string {
@@ -52,7 +52,7 @@ export function documentSha256(document: TesTaskDocument): string {
 
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
-    isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).sort(byKey)) : inner,
+    isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).sort(inOrderOfKeys)) : inner,
   );
 }
 
@@ -60,6 +60,6 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function byKey([a]: [string, unknown], [b]: [string, unknown]): number {
+function inOrderOfKeys([a]: [string, unknown], [b]: [string, unknown]): number {
   return a < b ? -1 : 1;
 }

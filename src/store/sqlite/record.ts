@@ -43,7 +43,7 @@ export function toTaskRecord(row: TaskRow): TaskRecord {
     createdAt: row.createdAt,
     document: row.document === undefined ? { executors: [] } : joinDocument(row.document, row.contents),
     sandbox: parseSandbox(row.sandbox),
-    warnings: JSON.parse(row.warnings) as string[],
+    warnings: parseStrings(row.warnings),
     attempts: row.attempts.map(toAttemptRecord),
   };
 }
@@ -54,17 +54,21 @@ export function toQueuedTask({ sandbox, ...row }: QueuedRow): QueuedTask {
 
 /** Of our own making: `toCreateInput` wrote it. */
 function parseSandbox(body: string): Sandbox {
-  return JSON.parse(body) as Sandbox;
+  return JSON.parse(body);
+}
+
+function parseStrings(body: string): string[] {
+  return JSON.parse(body);
 }
 
 function toAttemptRecord({ number, body, texts }: AttemptInput): AttemptRecord {
-  const slim = JSON.parse(body) as Omit<AttemptRecord, 'number' | 'systemLogs'>;
+  const slim: Omit<AttemptRecord, 'number' | 'systemLogs'> = JSON.parse(body);
   const byPart = new Map(texts.map((text) => [text.part, text.body]));
   const system = byPart.get('system');
   return {
     ...slim,
     number,
-    systemLogs: system === undefined ? [] : (JSON.parse(system) as string[]),
+    systemLogs: system === undefined ? [] : parseStrings(system),
     executors: slim.executors.map((executor, position) => withStreams(executor, position, byPart)),
   };
 }

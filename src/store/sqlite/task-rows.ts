@@ -72,9 +72,6 @@ function prepareBySequence(
 
 /** As many of the first tasks as a page can carry. */
 function prepareFit(database: DatabaseSync): (sequences: readonly number[], view: TesView) => number[] {
-  // octet_length() reads no more than a row's header: https://www.sqlite.org/lang_corefunc.html#octet_length
-  const sizeOf = (table: string) =>
-    `(SELECT coalesce(sum(octet_length(body)), 0) FROM ${table} WHERE sequence = page.value)`;
   const basic = `${sizeOf('documents')} + ${sizeOf('attempts')}`;
   const selectBasic = database.prepare(`SELECT ${basic} AS bytes FROM json_each(?) AS page`);
   const selectFull = database.prepare(
@@ -88,6 +85,11 @@ function prepareFit(database: DatabaseSync): (sequences: readonly number[], view
       return position === 0 || bytes <= PAGE_BYTES;
     });
   };
+}
+
+/** octet_length() reads no more than a row's header: https://www.sqlite.org/lang_corefunc.html#octet_length */
+function sizeOf(table: string): string {
+  return `(SELECT coalesce(sum(octet_length(body)), 0) FROM ${table} WHERE sequence = page.value)`;
 }
 
 function toContent(row: Row): ContentBody {

@@ -38,11 +38,11 @@ function serveWrites(port: MessagePort, database: DatabaseSync, path: string): v
   const handlers = prepareWrites(database);
   const runGroup = prepareGroupCommit(database, path);
   onRequests<WriteOperations>(port, database, (requests) => {
-    port.postMessage(
-      runGroup(
-        requests.map((request) => ({ number: request.number, run: () => dispatch(handlers, request) })),
-      ),
+    const answers = runGroup(
+      requests.map((request) => ({ number: request.number, run: () => dispatch(handlers, request) })),
     );
+    port.postMessage(answers);
+    return answers.length;
   });
 }
 
@@ -67,36 +67,38 @@ function serveReads(port: MessagePort, database: DatabaseSync, path: string): vo
   }
 
   onRequests<ReadOperations>(port, database, (requests) => {
-    let answers: Answer[] = [];
-    let since = performance.now();
+    const answers: Answer[] = [];
+    const end = performance.now() + ANSWER_AFTER_MS;
     for (const request of requests) {
       answers.push(read(request));
-      if (performance.now() - since < ANSWER_AFTER_MS) continue;
-      port.postMessage(answers);
-      answers = [];
-      since = performance.now();
+      if (performance.now() >= end) break;
     }
-    if (answers.length > 0) port.postMessage(answers);
+    port.postMessage(answers);
+    return answers.length;
   });
 }
 
-/** Hands over, together, all requests that have arrived; `close` closes the connection and ends the thread. */
+/**
+ * Hands over, together, all requests that have arrived, until all are answered; `handle` says how many of the first
+ * it has answered. `close`, which is sent when nothing is under way any more, ends the thread.
+ */
 function onRequests<O>(
   port: MessagePort,
   database: DatabaseSync,
-  handle: (requests: Request<O>[]) => void,
+  handle: (requests: readonly Request<O>[]) => number,
 ): void {
   port.on('message', (first: Request<O>[] | 'close') => {
-    const requests: Request<O>[] = [];
+    let waiting: Request<O>[] = [];
     let message: Request<O>[] | 'close' | undefined = first;
-    while (message !== undefined && message !== 'close') {
-      requests.push(...message);
+    while (message !== undefined || waiting.length > 0) {
+      if (message === 'close') {
+        database.close();
+        port.close();
+        return;
+      }
+      if (message === undefined) waiting = waiting.slice(handle(waiting));
+      else waiting.push(...message);
       message = receiveMessageOnPort(port)?.message;
-    }
-    if (requests.length > 0) handle(requests);
-    if (message === 'close') {
-      database.close();
-      port.close();
     }
   });
 }

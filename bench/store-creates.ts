@@ -1,0 +1,85 @@
+/** Durable creates a second, beside what the disk and SQLite alone do with the same group size. */
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { NewTask, Store } from '../src/store/store.ts';
+import type { Measurement } from './measurement.ts';
+
+const DURATION_MS = 3_000;
+const IN_FLIGHT = [1, 16, 128] as const;
+const AIM_PER_SECOND = 3_000;
+
+export async function measureCreates(
+  store: Store,
+  folder: string,
+  newTask: () => NewTask,
+): Promise<Measurement[]> {
+  const syncs = syncsPerSecond(join(folder, 'sync.bin'));
+  const rows: Measurement[] = [{ what: 'syncs of the disk (fdatasync of 4 KiB)', value: syncs, unit: '/s' }];
+  for (const inFlight of IN_FLIGHT) {
+    const bare = insertsPerSecond(join(folder, `bare-${inFlight}.db`), inFlight, JSON.stringify(newTask()));
+    rows.push({
+      what: `durable creates, ${inFlight} in flight`,
+      value: await createsPerSecond(store, inFlight, newTask),
+      unit: '/s',
+      beside: { what: `bare inserts of one row, ${inFlight} in a transaction`, value: bare },
+    });
+  }
+  const most = rows.at(-1);
+  if (most !== undefined) {
+    const aim = { what: 'aim', value: AIM_PER_SECOND };
+    rows.push({ what: 'the same, beside the aim', value: most.value, unit: '/s', beside: aim });
+  }
+  return rows;
+}
+
+async function createsPerSecond(store: Store, inFlight: number, newTask: () => NewTask): Promise<number> {
+  const end = performance.now() + DURATION_MS;
+  let created = 0;
+  async function client(): Promise<void> {
+    while (performance.now() < end) {
+      await store.create(newTask());
+      created += 1;
+    }
+  }
+  const start = performance.now();
+  await Promise.all(Array.from({ length: inFlight }, client));
+  return perSecond(created, start);
+}
+
+function insertsPerSecond(path: string, groupSize: number, body: string): number {
+  const database = new DatabaseSync(path);
+  database.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096; CREATE TABLE bare (id INTEGER PRIMARY KEY, body TEXT)',
+  );
+  const insert = database.prepare('INSERT INTO bare (body) VALUES (?)');
+  const start = performance.now();
+  let inserted = 0;
+  while (performance.now() < start + DURATION_MS / 3) {
+    database.exec('BEGIN');
+    for (let row = 0; row < groupSize; row += 1) insert.run(body);
+    database.exec('COMMIT');
+    inserted += groupSize;
+  }
+  const rate = perSecond(inserted, start);
+  database.close();
+  return rate;
+}
+
+function syncsPerSecond(path: string): number {
+  const file = openSync(path, 'w');
+  const page = Buffer.alloc(4096);
+  const start = performance.now();
+  let syncs = 0;
+  while (performance.now() < start + DURATION_MS / 3) {
+    writeSync(file, page, 0, page.length, (syncs % 1024) * page.length);
+    fdatasyncSync(file);
+    syncs += 1;
+  }
+  closeSync(file);
+  return perSecond(syncs, start);
+}
+
+function perSecond(count: number, start: number): number {
+  return (count * 1000) / (performance.now() - start);
+}
