@@ -97,7 +97,9 @@ async function claim(
   });
   if (task?.state !== 'QUEUED') return undefined;
   const course = new Course(dependencies, task, 'QUEUED', newDraft(task, now()), interrupt);
-  return (await course.journal.transition('INITIALIZING')) ? course : undefined;
+  const isClaimed = await course.journal.transition('INITIALIZING');
+  // It may be claimed though the answer was lost, and be CANCELING by now: then its end is this attempt's to tell.
+  return isClaimed || interrupt.cause === 'canceled' ? course : undefined;
 }
 
 function newDraft(task: TaskRecord, startedAt: number): AttemptDraft {

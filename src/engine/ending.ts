@@ -30,11 +30,10 @@ async function tell(course: Course, outcome: Outcome): Promise<boolean> {
 }
 
 async function cancel(course: Course): Promise<AttemptEnd> {
-  course.journal.canceling();
   course.draft.log('canceled');
   await clear(course, { kill: true });
   course.draft.ended(course.dependencies.now());
-  return (await course.journal.transition('CANCELED')) ? 'ended' : 'lost';
+  return (await course.journal.canceled()) ? 'ended' : 'lost';
 }
 
 async function requeue(course: Course, outcome: Outcome): Promise<AttemptEnd> {

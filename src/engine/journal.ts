@@ -38,9 +38,12 @@ export class Journal {
     return this.#state;
   }
 
-  /** The store is known to say CANCELING. */
-  canceling(): void {
-    this.#state = 'CANCELING';
+  /** Of a task that the store says is CANCELING; after what is still in the line, whose answers may be older. */
+  async canceled(): Promise<boolean> {
+    void this.#inTurn(async () => {
+      this.#state = 'CANCELING';
+    });
+    return await this.transition('CANCELED');
   }
 
   /** The draft as it is when its turn comes; several that wait are one. False where the write was given up. */
@@ -66,6 +69,8 @@ export class Journal {
   async #swap(to: TesState, reason: string | undefined): Promise<boolean> {
     const { store, now } = this.#dependencies;
     const from = this.#state;
+    // An earlier write in the line may have learnt that the task's end isn't this attempt's to choose any more.
+    if (this.#interrupt.cause === 'lost' || (from === 'CANCELING' && to !== 'CANCELED')) return false;
     let tries = 0;
     const swapped = await this.#write(to, async () => {
       tries += 1;
@@ -85,7 +90,8 @@ export class Journal {
       this.#state = to;
       return true;
     }
-    if ((await this.#look()) === 'CANCELING') {
+    const mayBeMine = from !== 'QUEUED' || tries > 1;
+    if (mayBeMine && (await this.#look()) === 'CANCELING') {
       this.#state = 'CANCELING';
       this.#interrupt.raise('canceled');
     } else {

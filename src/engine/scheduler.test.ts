@@ -127,7 +127,6 @@ describe('under a stream of small tasks that never ends', () => {
   });
 
   test('without the bound a large task waits for ever: the control', () => {
-    const greedy: typeof choose = (queue, total, running) => choose(queue, total, running, EMPTY_LINE);
     const large = queued('large 0', { cpuCores: 8 });
     const simulation = () =>
       simulate(
@@ -139,6 +138,10 @@ describe('under a stream of small tasks that never ends', () => {
     expect(simulation).toThrow(/never started/);
   });
 });
+
+function greedy(...[queue, total, running]: Parameters<typeof choose>): ReturnType<typeof choose> {
+  return choose(queue, total, running, EMPTY_LINE);
+}
 
 /** Time by steps; there are always small tasks behind the large ones. Returns how many small ones passed each large one. */
 function simulate(
