@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmod, lstat, open, opendir, rename, rm } from 'node:fs/promises';
+import { chmod, chown, lstat, open, opendir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -94,8 +94,11 @@ async function settle(root: string, idBase: number): Promise<Unpacked> {
         await rm(path);
         continue;
       }
-      const isMapped = [stat.uid, stat.gid].every((id) => id >= idBase && id < idBase + ID_COUNT);
-      if (!isMapped) {
+      if (stat.isDirectory() && stat.uid === 0 && stat.gid === 0) {
+        // A folder that no layer lists, made by umoci on the way to a file, as this process and not as the map has it.
+        await chown(path, idBase, idBase);
+        await chmod(path, 0o755);
+      } else if (![stat.uid, stat.gid].every((id) => id >= idBase && id < idBase + ID_COUNT)) {
         throw new BulkheadError(
           'image-invalid',
           `${path.slice(root.length)} was unpacked with the owner ${stat.uid}:${stat.gid}, outside the sandbox's ids.`,
