@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { EXIT, newTask, openRig } from '../../test/doubles/engine-rig.ts';
+import { EXIT, newMachine, newTask, openRig } from '../../test/doubles/engine-rig.ts';
 import type { Rig } from '../../test/doubles/engine-rig.ts';
 import { openMemoryStore } from '../../test/doubles/memory-store.ts';
 import type { Call } from '../../test/doubles/scripted-backend.ts';
@@ -12,6 +12,7 @@ import { isLegalTransition, isTerminal } from '../tes/states.ts';
 type Turn = (label: string) => Promise<void>;
 
 const commands = fc.array(fc.constantFrom(EXIT.zero, EXIT.three, EXIT.hang), { minLength: 1, maxLength: 3 });
+const commandsThatEnd = fc.array(fc.constantFrom(EXIT.zero, EXIT.three), { minLength: 1, maxLength: 3 });
 /** After how many turns each of some cancels comes; the last comes in any case, since tasks may hang. */
 const cancels = fc.array(fc.nat(40), { minLength: 1, maxLength: 2 });
 
@@ -71,6 +72,44 @@ test('the same where calls fail and answers are lost', async () => {
       },
     ),
     { numRuns: 500 },
+  );
+});
+
+test('whenever a process dies, the next one ends its task, and no executor runs twice', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(45), commandsThatEnd, fc.boolean(), async (lastTurn, argvs, isCanceled) => {
+      const store = openMemoryStore();
+      const machine = newMachine();
+      const died = Promise.withResolvers<void>();
+      let turns = 0;
+      // From its last turn on, no call of the process has an effect or an answer.
+      const turn = async (): Promise<void> => {
+        turns += 1;
+        if (turns < lastTurn) return;
+        died.resolve();
+        await new Promise<never>(() => undefined);
+      };
+      const first = openRig({ machine, store: inTurns(store, turn), script: { before: turn, after: turn } });
+      first.engine.start().catch(() => undefined);
+      const task = newTask(argvs);
+      await store.create(task);
+      first.engine.wake();
+      await Promise.race([died.promise, first.ended(task.id)]);
+      if (isCanceled) await store.cancel(task.id, { at: Date.now() });
+
+      const second = openRig({ machine, store });
+      await second.engine.start();
+      const { attempts, state } = await second.ended(task.id);
+      await second.engine.stop({ drain: true });
+      expect([...(isCanceled ? ['CANCELED'] : []), 'COMPLETE', 'EXECUTOR_ERROR']).toContain(state);
+      expect(machine.violations).toEqual([]);
+      expect(machine.held).toEqual([]);
+      const starts = attempts.flatMap(({ number }) => [
+        ...(machine.find({ backend: 'scripted', taskId: task.id, number })?.executors.keys() ?? []),
+      ]);
+      expect(new Set(starts).size).toBe(starts.length);
+    }),
+    { numRuns: 300 },
   );
 });
 
