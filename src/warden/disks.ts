@@ -105,7 +105,7 @@ export function createDisks(options: {
     idle.delete(slot);
     disks.delete(slot);
     await hand.run(`removing task disk ${slot}`, [
-      step.umount(mountPoint(slot)),
+      step.umount(mountPoint(slot), step.MNT_DETACH),
       ...(disk ? [step.exec('/sbin/losetup', ['--detach', disk.device])] : []),
       step.unlink(image(slot)),
       step.rmdir(mountPoint(slot)),
@@ -142,12 +142,12 @@ export function createDisks(options: {
       const used = await statfs(mountPoint(slot));
       const isSmall =
         used.files - used.ffree < CLEAN_INODES && (used.blocks - used.bfree) * used.bsize < CLEAN_BYTES;
-      if (isSmall && (await emptied(slot))) {
-        await hand.run(`task disk ${slot}`, [step.mkdir(folder(slot), 0o711, 0, 0)]);
-      } else {
-        await hand.run(`unmounting task disk ${slot}`, [step.umount(mountPoint(slot))]);
-        await format(slot);
+      // Else a new one is made when it is needed: quicker than deleting, and a device can stay in use for a moment.
+      if (!isSmall || !(await emptied(slot))) {
+        await discard(slot);
+        return;
       }
+      await hand.run(`task disk ${slot}`, [step.mkdir(folder(slot), 0o711, 0, 0)]);
       idle.add(slot);
     },
     async isFull(slot) {

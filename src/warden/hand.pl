@@ -22,6 +22,7 @@ my %SYS = (
 my $CLONE_NEWUSER = 0x10000000;
 my $PR_SET_NO_NEW_PRIVS = 38;
 my $PR_SET_PDEATHSIG = 1;
+my $PR_SET_CHILD_SUBREAPER = 36;
 
 die "x86_64 only\n" unless (POSIX::uname())[4] eq 'x86_64';
 
@@ -37,6 +38,8 @@ my $output = '';
 main();
 
 sub main {
+    # Conmon and the drains become orphans by design: their end is noticed here while this process lives.
+    syscall($SYS{prctl}, $PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     $SIG{CHLD} = 'IGNORE';
     $SIG{PIPE} = 'IGNORE';
     $SIG{HUP} = 'IGNORE';

@@ -68,7 +68,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
     exits: run.exits,
     openDisk: (request) => disks.open(request),
     async closeDisk(slot) {
-      await hand.run(`slot ${slot}`, [step.umount(wholeRoot(run, slot))]);
+      await hand.run(`slot ${slot}`, [step.umount(wholeRoot(run, slot)), step.rmdir(wholeRoot(run, slot))]);
       await disks.close(slot);
     },
     mapImage: (slot, image) => lowers.add(slot, image),
@@ -157,6 +157,10 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
       for (const { slot } of disks.pooled()) if (!keep.includes(slot)) await disks.discard(slot);
       for (const { target } of await ownMounts(run.lowers))
         await hand.run(`unmounting ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
+      if (keep.length === 0) {
+        const folders = [run.disks, run.lowers, run.roots, run.runtime, run.exits, run.root];
+        await hand.run('removing run-time folders', folders.map(step.rmdir)).catch(() => {});
+      }
       await hand.close();
     },
   };

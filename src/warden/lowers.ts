@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BulkheadError } from '../errors.ts';
 import type { Hand } from './hand.ts';
 import type { RunFolders } from './run-folders.ts';
 import * as step from './steps.ts';
@@ -21,13 +23,12 @@ export function createLowers(options: {
   idBase: (slot: number) => number;
 }): Lowers {
   const { hand, run } = options;
-  const mounted = new Map<string, Promise<void>>();
+  /** By slot and digest: the mount's name, and the work of making it. */
+  const mounts = new Map<string, { name: string; mounting: Promise<void> }>();
+  const key = (slot: number, digest: string): string => `${slot} ${digest}`;
 
-  const name = (slot: number, digest: string): string =>
-    `${slot}-${digest.replace(/^sha256:/, '').slice(0, 16)}`;
-
-  async function mountOne(slot: number, image: MappedImage): Promise<void> {
-    const target = join(run.lowers, name(slot, image.digest));
+  async function mountOne(slot: number, image: MappedImage, name: string): Promise<void> {
+    const target = join(run.lowers, name);
     const ids = { from: image.idBase, to: options.idBase(slot), size: ID_RANGE };
     await hand.run(`image ${image.digest}`, [
       step.mkdir(target, 0o711, 0, 0),
@@ -38,27 +39,33 @@ export function createLowers(options: {
   }
 
   return {
-    name,
+    name(slot, digest) {
+      const found = mounts.get(key(slot, digest));
+      if (!found) throw new BulkheadError('internal', `image ${digest} is not mapped for slot ${slot}`);
+      return found.name;
+    },
     async add(slot, image) {
-      const key = name(slot, image.digest);
-      let mounting = mounted.get(key);
-      if (!mounting) {
-        mounting = mountOne(slot, image);
-        mounted.set(key, mounting);
-        mounting.catch(() => mounted.delete(key));
-      }
+      // An image that was removed and unpacked again is another folder: a mount of the old one would be empty.
+      const { ino } = await stat(image.rootfs);
+      const name = `${slot}-${image.digest.replace(/^sha256:/, '').slice(0, 12)}-${ino}`;
+      const known = mounts.get(key(slot, image.digest));
+      if (known?.name === name) return known.mounting;
+      const mounting = mountOne(slot, image, name);
+      mounts.set(key(slot, image.digest), { name, mounting });
+      mounting.catch(() => mounts.delete(key(slot, image.digest)));
       await mounting;
+      if (known) await hand.run(`image ${image.digest}`, unmount(known.name));
     },
     async forget(digest) {
-      const suffix = name(0, digest).slice(1);
-      for (const key of mounted.keys()) {
-        if (!key.endsWith(suffix)) continue;
-        mounted.delete(key);
-        await hand.run(`forgetting image ${digest}`, [
-          step.umount(join(run.lowers, key), step.MNT_DETACH),
-          step.rmdir(join(run.lowers, key)),
-        ]);
+      for (const [at, { name }] of mounts) {
+        if (!at.endsWith(` ${digest}`)) continue;
+        mounts.delete(at);
+        await hand.run(`forgetting image ${digest}`, unmount(name));
       }
     },
   };
+
+  function unmount(name: string): step.Step[] {
+    return [step.umount(join(run.lowers, name), step.MNT_DETACH), step.rmdir(join(run.lowers, name))];
+  }
 }

@@ -61,7 +61,7 @@ export function watchExits(folder: string): Exits {
           next.done();
         }
         if (isClosed) throw new BulkheadError('canceled', 'the backend is closed; the container goes on');
-        if (!(await isWatched()) && !(await read(folder, container))) {
+        if (!(await isWatched()) && (await optional(join(folder, container))) === '') {
           throw new BulkheadError(
             'runtime',
             "the exit code is lost: conmon, the process that waits for the container's end, is gone",

@@ -31,13 +31,9 @@ sub enter_root {
     @INC = ();
 }
 
-# Runs code as [uid, gid]. A fixed identity is taken for good; for one that each request chooses, a child takes it.
+# Runs code as [uid, gid] in a child, for an identity that each request chooses.
 sub run_as {
-    my ($identity, $fixed, $capability, $code) = @_;
-    if ($fixed) {
-        become($identity, $capability, getppid);
-        return $code->();
-    }
+    my ($identity, $capability, $code) = @_;
     my $parent = $$;
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
@@ -64,7 +60,7 @@ sub become {
     call('capset', pack('L l', 0x20080522, 0), pack('L6', $kept, $kept, 0, 0, 0, 0));
     call('prctl', $PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     die "the root could still be changed\n" if syscall($SYS{chroot}, '/') == 0;
-    die "not the user that was asked for\n" if $< != $uid || $> != $uid || $( ne "$gid $gid" || $) ne "$gid $gid";
+    die "not the user that was asked for\n" if $< != $uid || $> != $uid || "$(" ne "$gid" || "$)" ne "$gid";
     call('prctl', $PR_SET_PDEATHSIG, $SIGTERM, 0, 0, 0);    # after the change of user, which clears it
     POSIX::_exit(1) if getppid != $parent;
 }
