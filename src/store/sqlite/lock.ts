@@ -8,6 +8,9 @@ export interface FolderLock {
   release(): void;
 }
 
+/** Held here, so that a lock whose caller forgot it isn't closed, and so lost, by the garbage collector. */
+const held = new Set<DatabaseSync>();
+
 /**
  * Takes a data folder for this process, and makes it where there is none. Throws `store-locked`, naming the process
  * that has it, and `store-read-only`.
@@ -27,9 +30,10 @@ export function lockDataFolder(folder: string): FolderLock {
     database.close();
     throw refusal(error, folder, holderPath);
   }
+  held.add(database);
   return {
     release() {
-      if (!database.isOpen) return;
+      if (!held.delete(database)) return;
       rmSync(holderPath, { force: true });
       database.close();
     },
