@@ -1,12 +1,15 @@
 /**
  * The main job, on real input: builds an image with bwa, samtools and bcftools from Debian packages, starts the
  * server, runs a task that aligns lambda phage reads and calls variants, checks the results, and shows what was
- * enforced. Leaves the folder `bulkhead-data/demo`, in which a second run finds image and inputs.
+ * enforced. Leaves one folder, in which a second run finds image and inputs.
+ *
+ *   npm run demo [-- --folder FOLDER]    bulkhead-data/demo by default
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { isTerminal } from '../src/tes/states.ts';
 import type { TesTask } from '../src/tes/task.ts';
 import { checkResults } from './demo/check.ts';
@@ -20,13 +23,14 @@ import { openTerminal } from './demo/terminal.ts';
 import { buildDebianLayout } from './image-layout.ts';
 
 const checkout = join(import.meta.dirname, '..');
-const home = join(checkout, 'bulkhead-data', 'demo');
+const { values: options } = parseArgs({ options: { folder: { type: 'string' } } });
+const home = resolve(options.folder ?? join(checkout, 'bulkhead-data', 'demo'));
 const folders: DemoFolders = {
   home,
   images: join(home, 'images'),
   inputs: join(home, 'inputs'),
   results: join(home, 'results'),
-  run: '/run/bulkhead-demo',
+  run: `/run/bulkhead-demo-${process.pid}`,
 };
 const terminal = openTerminal(process.stdout);
 const interrupt = new AbortController();
