@@ -6,7 +6,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -286,7 +286,7 @@ describe('a registry that misbehaves', () => {
   it('never answers: given up after the time, or at once when canceled, with no process left', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1');
     await until(() => silent.listening, { what: 'the silent server' });
-    const host = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const host = `127.0.0.1:${portOf(silent)}`;
     const images = await provider({ limits: { requestTimeoutMs: 300 } });
     await expect(images.resolve(`${host}/x`, NEVER)).rejects.toMatchObject({
       code: 'registry',
@@ -389,10 +389,16 @@ async function startProxy(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: `127.0.0.1:${portOf(server)}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  return address.port;
 }

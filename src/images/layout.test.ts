@@ -166,17 +166,6 @@ describe('platforms', () => {
 });
 
 describe('layouts that are damaged or hostile', () => {
-  async function broken(
-    change: (layout: (...names: string[]) => string, digest: string) => Promise<unknown>,
-  ): Promise<unknown> {
-    await using folder = await temporaryFolder();
-    await writeFile(folder.at('outside.json'), '{"schemaVersion":2,"manifests":[]}');
-    const [written] = await writeLayout(folder.at('bio'), [image('latest', 'one')]);
-    const digest = written?.digest.slice('sha256:'.length) ?? '';
-    await change((...names) => folder.at('bio', ...names), digest);
-    return await find([folder.at('bio')], 'bio').catch((error: unknown) => error);
-  }
-
   it.each<[string, Parameters<typeof broken>[0], RegExp]>([
     ['index.json is missing', (at) => rm(at('index.json')), /lacks its index\.json/],
     ['index.json is no JSON', (at) => writeFile(at('index.json'), 'x'), /index\.json isn't JSON/],
@@ -235,3 +224,15 @@ describe('layouts that are damaged or hostile', () => {
     expect(found).toMatchObject({ config: { image: { user: 'one' } } });
   });
 });
+
+/** What `bio` resolves to, or why not, after the change to its layout. */
+async function broken(
+  change: (layout: (...names: string[]) => string, digest: string) => Promise<unknown>,
+): Promise<unknown> {
+  await using folder = await temporaryFolder();
+  await writeFile(folder.at('outside.json'), '{"schemaVersion":2,"manifests":[]}');
+  const [written] = await writeLayout(folder.at('bio'), [image('latest', 'one')]);
+  const digest = written?.digest.slice('sha256:'.length) ?? '';
+  await change((...names) => folder.at('bio', ...names), digest);
+  return await find([folder.at('bio')], 'bio').catch((error: unknown) => error);
+}
