@@ -7,7 +7,7 @@ import { AttemptDraft, errorLine } from './draft.ts';
 import { end } from './ending.ts';
 import { runExecutors } from './executors.ts';
 import { Interrupt } from './interrupt.ts';
-import type { Outcome } from './outcome.ts';
+import type { AttemptEnd, Outcome } from './outcome.ts';
 import { persist } from './persistence.ts';
 
 /** An attempt under way, as the engine sees it. */
@@ -22,9 +22,6 @@ export interface RunningAttempt {
   /** For those who follow; undefined until it is claimed. */
   course(): Course | undefined;
 }
-
-/** `requeued`: the task is QUEUED again. `lost`: it wasn't this attempt's, or isn't any more. */
-export type AttemptEnd = 'ended' | 'requeued' | 'lost' | 'detached';
 
 /**
  * Claims a queued task and takes it all its way: INITIALIZING, prepare, stage in, RUNNING with the first executor,

@@ -1,6 +1,5 @@
-import type { AttemptEnd } from './attempt.ts';
 import type { Course } from './course.ts';
-import type { Outcome } from './outcome.ts';
+import type { AttemptEnd, Outcome } from './outcome.ts';
 
 /** How often killing is tried before a SYSTEM_ERROR is told; after that it goes on, with the resources held. */
 const KILLS_BEFORE_THE_END = 3;

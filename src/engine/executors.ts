@@ -31,8 +31,10 @@ export async function runExecutors(course: Course, handle: Handle, beginning: Be
       draft.exited(index, await interrupt.unlessDetached(exit));
       course.tell();
       interrupt.check();
+      // Nothing starts after the deadline's kill, so it ends the task also where the error is to be ignored.
+      if (deadline.expired && draft.executor(index)?.exitCode !== 0) return outOfTime();
       const failure = failureOf(course, index);
-      if (failure !== undefined) return deadline.expired ? outOfTime() : failure;
+      if (failure !== undefined) return failure;
     }
     return { state: 'COMPLETE' };
   } finally {

@@ -249,6 +249,15 @@ describe('time', () => {
     expect(rig.backend.count('stageOut', id)).toBe(1);
   });
 
+  test('the wall time ends a task also in its last executor, and where its error is to be ignored', async () => {
+    const id = await rig.submit([EXIT.hang], {
+      limits: { wallTimeMs: 20 },
+      executor: { ignore_error: true },
+    });
+    expect((await rig.ended(id)).state).toBe('EXECUTOR_ERROR');
+    expect((await rig.store.events(id)).at(-1)?.reason).toBe('the wall time was over');
+  });
+
   test('the wall time counts all executors together', async () => {
     const id = await rig.submit([EXIT.hang, EXIT.hang], { limits: { wallTimeMs: 60 } });
     await rig.inState(id, 'RUNNING');

@@ -12,7 +12,7 @@ import { handleOf } from './recovery.ts';
 const CHUNK_BYTES = 64 * 1024;
 
 /** How soon a live log is looked at again: soon while something comes, ever less often while nothing does. Milliseconds. */
-const SHORTEST_POLL_MS = 20;
+const SHORTEST_POLL_MS = 50;
 const LONGEST_POLL_MS = 500;
 /** How often the store is asked for states of which nobody told. */
 const STATES_EVERY_MS = 1000;

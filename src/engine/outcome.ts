@@ -5,3 +5,6 @@ export interface Outcome {
   /** One line for the event. */
   readonly reason?: string;
 }
+
+/** `requeued`: the task is QUEUED again. `lost`: it wasn't this attempt's, or isn't any more. */
+export type AttemptEnd = 'ended' | 'requeued' | 'lost' | 'detached';

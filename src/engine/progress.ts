@@ -1,3 +1,6 @@
+/** Longer ones are cut. */
+const MAX_MESSAGE_CHARS = 1000;
+
 /** The latest progress messages of an attempt; cosmetic, so old ones give way and nothing of it is stored. */
 export class Progress {
   readonly #capacity: number;
@@ -10,7 +13,7 @@ export class Progress {
 
   add(message: string, at: number): void {
     this.#count += 1;
-    this.#messages.push({ number: this.#count, message, at });
+    this.#messages.push({ number: this.#count, message: message.slice(0, MAX_MESSAGE_CHARS), at });
     if (this.#messages.length > this.#capacity) this.#messages.shift();
   }
 

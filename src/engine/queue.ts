@@ -1,8 +1,9 @@
 import type { Capacity } from '../backends/backend.ts';
 import type { Limits } from '../sandbox/sandbox.ts';
 import { beginAttempt } from './attempt.ts';
-import type { AttemptEnd, RunningAttempt } from './attempt.ts';
+import type { RunningAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { AttemptEnd } from './outcome.ts';
 import { endQueued } from './queue-end.ts';
 import { QueueWindow } from './queue-window.ts';
 import { choose, EMPTY_LINE } from './scheduler.ts';
