@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { lstat, readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compile, type ExecutorSpec } from '../backends/oci/compile.ts';
 import { BulkheadError, isBulkheadError } from '../errors.ts';
@@ -43,7 +43,7 @@ export function createContainers(options: ContainerOptions) {
     const whole = isWholeRoot(request.trees);
     const rootfs = whole ? wholeRoot(run, slot) : mountPoint(container);
     const workspace = workspaceFolder(disks, run, slot, request.trees);
-    const shared = whole ? { steps: [], binds: [] } : await bindTrees(request, workspace);
+    const shared = whole ? { steps: [], binds: [] } : bindTrees(request, workspace);
     const spec = compile({
       ...request.spec,
       id: container,
@@ -113,27 +113,31 @@ export function createContainers(options: ContainerOptions) {
    * The task's shared folders for one container. Where the image has files at such a place (an output in /opt, say),
    * both show: the image's below, the task's above.
    */
-  async function bindTrees(
+  function bindTrees(
     request: CreateRequest,
     workspace: string,
-  ): Promise<{ steps: step.Step[]; binds: ExecutorSpec['binds'] }> {
-    const { container, slot, index, trees, imageDigest } = request;
+  ): { steps: step.Step[]; binds: ExecutorSpec['binds'] } {
+    const { container, slot, index, trees, merged, imageDigest } = request;
     const lower = join('lowers', lowers.name(slot, imageDigest));
     const steps: step.Step[] = [];
-    const binds: { source: string; destination: string }[] = [];
-    for (const [at, tree] of trees.entries()) {
-      const isMerged = /^[\w./+@%=-]+$/.test(tree) && (await hasFiles(join(run.root, lower), tree));
-      const source = isMerged ? `${mountPoint(container)}.${at}` : join(workspace, tree);
-      binds.push({ source, destination: tree });
-      if (!isMerged) continue;
+    const binds = trees.map((tree, at) => {
+      if (!merged.includes(tree)) return { source: join(workspace, tree), destination: tree };
+      const source = `${mountPoint(container)}.${at}`;
       const work = join('disks', String(slot), 't', `x${index}`, `o${at}`);
-      const data = `lowerdir=${lower}${tree},upperdir=${join('disks', String(slot), 't/ws')}${tree},workdir=${work}`;
+      const upper = `${join('disks', String(slot), 't', 'ws')}${tree}`;
       steps.push(
         step.mkdir(join(run.root, work), 0o700, 0, 0),
         step.mkdir(source, 0o711, 0, 0),
-        step.mount('overlay', source, 'overlay', step.MS.nodev | step.MS.nosuid, data),
+        step.mount(
+          'overlay',
+          source,
+          'overlay',
+          step.MS.nodev | step.MS.nosuid,
+          `lowerdir=${lower}${tree},upperdir=${upper},workdir=${work}`,
+        ),
       );
-    }
+      return { source, destination: tree };
+    });
     return { steps, binds };
   }
 
@@ -239,22 +243,6 @@ export function createContainers(options: ContainerOptions) {
       ]);
     },
   };
-}
-
-/** The image has a folder there, reached without a symbolic link, that is not empty. */
-async function hasFiles(image: string, path: string): Promise<boolean> {
-  let at = image;
-  for (const part of path.split('/').filter((name) => name !== '')) {
-    at = join(at, part);
-    if (
-      !(await lstat(at).then(
-        (found) => found.isDirectory(),
-        () => false,
-      ))
-    )
-      return false;
-  }
-  return (await readdir(at)).length > 0;
 }
 
 /** What the runtime said, rather than that conmon failed. */

@@ -5,12 +5,13 @@ import { createContainers } from './containers.ts';
 import { createDisks } from './disks.ts';
 import { startHand } from './hand.ts';
 import { findHost, probeIdMappedMounts } from './host.ts';
+import { linkSteps, probeLinks } from './links.ts';
 import { createLowers } from './lowers.ts';
 import { runFolders } from './run-folders.ts';
 import * as step from './steps.ts';
 import { ownLoopDevices, ownMounts } from './traces.ts';
 import type { Warden } from './warden.ts';
-import { isWholeRoot, treeSteps, wholeRoot, workspaceFolder } from './workspace.ts';
+import { isWholeRoot, linkedWorkspace, treeSteps, wholeRoot, workspaceFolder } from './workspace.ts';
 
 export interface WardenOptions {
   /** Absolute; identifies the instance. */
@@ -43,6 +44,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
     ...[run.runtime, run.exits, options.diskFolder].map((path) => step.mkdir(path, 0o700, 0, 0)),
   ]);
   const idMapped = await probeIdMappedMounts(hand, run, options.idBase);
+  const linkedInputs = await probeLinks(hand, run);
   // Slot 0 shares the range of the images on disk, so that without id-mapped mounts every slot can.
   const idBase = (slot: number): number => options.idBase + (idMapped ? (slot + 1) * ID_RANGE : 0);
 
@@ -64,33 +66,60 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
   });
 
   return {
-    abilities: { runtime: host.runtime.version, idMappedMounts: idMapped },
+    abilities: { runtime: host.runtime.version, idMappedMounts: idMapped, linkedInputs },
     exits: run.exits,
     openDisk: (request) => disks.open(request),
     async closeDisk(slot) {
-      await hand.run(`slot ${slot}`, [step.umount(wholeRoot(run, slot)), step.rmdir(wholeRoot(run, slot))]);
+      const names = (await readdir(run.roots)).filter(
+        (name) => name === `slot-${slot}` || name === `ws-${slot}` || name.startsWith(`data-${slot}-`),
+      );
+      // The overlay before the folders that it shows.
+      const paths = names
+        .sort()
+        .reverse()
+        .map((name) => join(run.roots, name));
+      await hand.run(
+        `slot ${slot}`,
+        paths.flatMap((path) => [step.umount(path), step.rmdir(path)]),
+      );
       await disks.close(slot);
     },
     mapImage: (slot, image) => lowers.add(slot, image),
     forgetImage: (digest) => lowers.forget(digest),
-    async makeWorkspace({ slot, trees, uid, gid, imageDigest, sandbox }) {
-      const root = workspaceFolder(disks, run, slot, trees);
-      const base = idBase(slot);
-      await hand.run(
-        `workspace of slot ${slot}`,
-        isWholeRoot(trees)
-          ? [
-              step.umount(root),
-              ...containers.rootSteps({ slot, imageDigest, layer: 'ws', rootfs: root, spec: { sandbox } }),
-            ]
-          : [
-              step.mkdir(root, 0o755, 0, 0),
-              ...trees.flatMap((tree) =>
-                treeSteps(root, tree, { rootId: base, uid: base + uid, gid: base + gid }),
-              ),
-            ],
-      );
-      return { root, uid: base + uid, gid: base + gid };
+    async makeWorkspace({ slot, trees, uid: inside, gid: insideGid, imageDigest, sandbox, links }) {
+      const rootId = idBase(slot);
+      const [uid, gid] = [rootId + inside, rootId + insideGid];
+      const folders = (root: string): step.Step[] =>
+        trees.flatMap((tree) => treeSteps(root, tree, { rootId, uid, gid }));
+      const what = `workspace of slot ${slot}`;
+      if (isWholeRoot(trees)) {
+        const rootfs = wholeRoot(run, slot);
+        await hand.run(what, [
+          step.umount(rootfs),
+          ...containers.rootSteps({ slot, imageDigest, layer: 'ws', rootfs, spec: { sandbox } }),
+        ]);
+      } else if (links.length > 0) {
+        const onDisk = join('disks', String(slot), 't');
+        const dataName = (at: number): string => `data-${slot}-${at}`;
+        await hand.run(
+          what,
+          linkSteps({
+            run,
+            onDisk,
+            target: linkedWorkspace(run, slot),
+            dataName,
+            inputs: links,
+            folders,
+            uid,
+            gid,
+            rootId,
+          }),
+        );
+      } else {
+        const root = workspaceFolder(disks, run, slot, trees);
+        await hand.run(what, [step.mkdir(root, 0o755, 0, 0), ...folders(root)]);
+      }
+      return { root: workspaceFolder(disks, run, slot, trees), uid, gid };
     },
     async chownWorkspace(slot, uid, gid) {
       const base = idBase(slot);
@@ -135,7 +164,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
       const mounts = await ownMounts(run.root);
       for (const { target, source } of mounts) {
         const [room, name] = target.slice(run.root.length + 1).split('/');
-        const slot = Number(name?.replace(/^slot-/, ''));
+        const slot = Number(/^(?:(?:slot|ws|data)-)?(\d+)(?:-\d+)?$/.exec(name ?? '')?.[1]);
         const isKept =
           (room === 'disks' && keep.slots.includes(slot)) ||
           (room === 'roots' && (keep.slots.includes(slot) || keep.containers.includes(name ?? '')));

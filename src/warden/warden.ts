@@ -45,6 +45,8 @@ export interface HostAbilities {
   readonly runtime: string;
   /** Each slot has host ids of its own; where false, all share one range. */
   readonly idMappedMounts: boolean;
+  /** `file://` inputs can appear without a copy. */
+  readonly linkedInputs: boolean;
 }
 
 export interface DiskRequest {
@@ -68,6 +70,20 @@ export interface WorkspaceRequest {
   readonly gid: number;
   readonly imageDigest: string;
   readonly sandbox: Sandbox;
+  /** Inputs that appear without being copied; none where the host can't, or the whole root file system is shared. */
+  readonly links: readonly LinkedInput[];
+}
+
+/** A regular file below a folder of the host that stands for an input. */
+export interface LinkedInput {
+  /** Absolute; the task may read all that is below it. */
+  readonly root: string;
+  /** Below it, `/` between parts, no symbolic link on the way. */
+  readonly relative: string;
+  /** In the container. */
+  readonly path: string;
+  readonly mode: number;
+  readonly sizeBytes: number;
 }
 
 export interface Workspace {
@@ -87,6 +103,8 @@ export interface CreateRequest {
   /** The host folder for bundle and logs. */
   readonly folder: string;
   readonly trees: readonly string[];
+  /** Of the trees, those at which the image has files that stay visible below the task's; of plain characters only. */
+  readonly merged: readonly string[];
   /** What the runtime specification is compiled from, but for what the warden alone decides. */
   readonly spec: Omit<
     ExecutorSpec,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Disks } from './disks.ts';
 import type { RunFolders } from './run-folders.ts';
@@ -15,7 +16,15 @@ export function workspaceFolder(
   slot: number,
   trees: readonly string[],
 ): string {
-  return isWholeRoot(trees) ? wholeRoot(run, slot) : join(disks.folder(slot), 'ws');
+  if (isWholeRoot(trees)) return wholeRoot(run, slot);
+  const linked = linkedWorkspace(run, slot);
+  // The mount, not a variable, says so: it outlives the server.
+  return existsSync(linked) ? linked : join(disks.folder(slot), 'ws');
+}
+
+/** The workspace where some inputs appear without a copy. */
+export function linkedWorkspace(run: RunFolders, slot: number): string {
+  return join(run.roots, `ws-${slot}`);
 }
 
 export function wholeRoot(run: RunFolders, slot: number): string {

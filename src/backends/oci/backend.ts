@@ -10,6 +10,7 @@ import { watchExits } from './exits.ts';
 import { containerName, ociHandle, type OciHandle } from './handle.ts';
 import { prepareImages } from './prepare.ts';
 import { createSlots } from './slots.ts';
+import type { LinkedInput } from '../../warden/warden.ts';
 import type { TaskTree } from './staging.ts';
 
 /** Attempts as containers of an OCI runtime on this machine. All that needs privilege goes through the warden. */
@@ -31,21 +32,38 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   const folderOf = (id: string): string => join(options.folder, id);
   const executorFolder = (id: string, index: number): string => join(folderOf(id), String(index));
 
-  async function tree(handle: OciHandle, attempt: Attempt): Promise<TaskTree> {
-    const known = trees.get(handle.id);
-    if (known) return known;
+  /** Makes the workspace, once: what it looks like is on disk, for a server that comes after this one. */
+  async function makeWorkspace(
+    handle: OciHandle,
+    attempt: Attempt,
+    links: readonly LinkedInput[],
+  ): Promise<TaskTree> {
     const [first] = handle.executors;
     if (!first) throw new BulkheadError('internal', 'a task without executors was prepared');
-    const made = await warden.makeWorkspace({
+    const { root, uid, gid } = await warden.makeWorkspace({
       slot: handle.slot,
       trees: handle.trees,
       uid: first.user.uid,
       gid: first.user.gid,
       imageDigest: first.unpacked.digest,
       sandbox: attempt.sandbox,
+      links,
     });
+    await keepTree(handle, { root, uid, gid });
+    return { root, uid, gid };
+  }
+
+  async function keepTree(handle: OciHandle, made: TaskTree): Promise<void> {
+    await writeFile(join(folderOf(handle.id), 'workspace.json'), JSON.stringify(made), { mode: 0o600 });
     trees.set(handle.id, made);
-    return made;
+  }
+
+  async function tree(handle: OciHandle): Promise<TaskTree> {
+    const known = trees.get(handle.id);
+    if (known) return known;
+    const text = await readFile(join(folderOf(handle.id), 'workspace.json'), 'utf8');
+    const { root, uid, gid }: TaskTree = JSON.parse(text);
+    return { root, uid, gid };
   }
 
   /** After a restart, an image that a running attempt needs must not be collected. */
@@ -88,7 +106,6 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
         await warden.openDisk({ slot, bytes, inodes });
         sizes.set(slot, size);
         await mapImages(handle);
-        await tree(handle, attempt);
         if (signal.aborted)
           throw new BulkheadError('canceled', 'the task was canceled while it was prepared');
         return handle;
@@ -101,7 +118,9 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     async stageIn(given, attempt, signal) {
       const handle = ociHandle(given);
       await pin(handle);
-      await staging.stageIn(attempt, await tree(handle, attempt), signal);
+      const links = await linkable(handle, attempt, signal);
+      const made = await makeWorkspace(handle, attempt, links);
+      await staging.stageIn(attempt, made, new Set(links.map(({ path }) => path)), signal);
     },
 
     async start(given, attempt, index) {
@@ -109,7 +128,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       await pin(handle);
       assertAlive(handle);
       if (handle.trees[0] === '/') await removed(handle.id);
-      await changeOwner(handle, attempt, index);
+      await changeOwner(handle, index);
       const container = containerName(handle.id, index);
       try {
         const { evidence } = await warden.create(
@@ -163,7 +182,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       await pin(handle);
       if ((attempt.document.outputs ?? []).length === 0) return { outputs: [], messages: [], failures: [] };
       await warden.syncDisk(handle.slot);
-      return staging.stageOut(attempt, await tree(handle, attempt), signal);
+      return staging.stageOut(attempt, await tree(handle), signal);
     },
 
     async kill(given, reason) {
@@ -198,22 +217,33 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     },
   };
 
+  /** Inputs that need no copy: not where an image has files of its own in a shared folder, as two overlays don't stack. */
+  async function linkable(
+    handle: OciHandle,
+    attempt: Attempt,
+    signal: AbortSignal,
+  ): Promise<readonly LinkedInput[]> {
+    if (!warden.abilities.linkedInputs || handle.trees[0] === '/') return [];
+    if (handle.executors.some(({ merged }) => merged.length > 0)) return [];
+    return staging.links(attempt, signal);
+  }
+
   function assertAlive(handle: OciHandle): void {
     if (killed.has(handle.id))
       throw new BulkheadError('canceled', 'the attempt was killed before this executor started');
   }
 
   /** Another image may run as another user: what earlier executors made must be writable for it. */
-  async function changeOwner(handle: OciHandle, attempt: Attempt, index: number): Promise<void> {
+  async function changeOwner(handle: OciHandle, index: number): Promise<void> {
     const [before, now] = [handle.executors[index - 1]?.user, handle.executors[index]?.user];
     if (!before || !now || (before.uid === now.uid && before.gid === now.gid) || handle.trees[0] === '/')
       return;
     await warden.chownWorkspace(handle.slot, now.uid, now.gid);
-    const known = await tree(handle, attempt);
-    trees.set(handle.id, {
-      ...known,
-      uid: known.uid - before.uid + now.uid,
-      gid: known.gid - before.gid + now.gid,
+    const { root, uid, gid } = await tree(handle);
+    await keepTree(handle, {
+      root,
+      uid: uid - before.uid + now.uid,
+      gid: gid - before.gid + now.gid,
     });
   }
 

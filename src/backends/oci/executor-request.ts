@@ -34,6 +34,7 @@ export function executorRequest(
     imageDigest: unpacked.digest,
     folder: join(folder, String(index)),
     trees: handle.trees,
+    merged: prepared.merged,
     spec: {
       sandbox: attempt.sandbox,
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },

@@ -18,6 +18,8 @@ export interface PreparedExecutor {
   readonly unpacked: UnpackedImage;
   readonly user: RunningUser & { readonly hasName: boolean };
   readonly home: string;
+  /** Shared folders in which this image has files of its own: both show. */
+  readonly merged: readonly string[];
 }
 
 /** Handles come back from the store as JSON. Throws `internal` for one that another backend made. */

@@ -1,5 +1,3 @@
-import { lstat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
 import type { ResolvedImage, UnpackedImage } from '../../images/images.ts';
 import type { TesExecutor } from '../../tes/task.ts';
@@ -7,6 +5,7 @@ import type { Attempt } from '../backend.ts';
 import type { OciBackendOptions } from './config.ts';
 import { SPARE_HOME, workdir } from './environment.ts';
 import type { PreparedExecutor } from './handle.ts';
+import { hasFiles, ownerInside } from './image-folders.ts';
 import { workspaceTrees } from './trees.ts';
 
 /** Of distroless images: who runs where uid 0 is not wanted. */
@@ -46,12 +45,15 @@ export async function prepareImages(
       ),
     );
     const extra = await missingWorkdirs(attempt.document.executors, executors);
+    const trees = workspaceTrees(attempt.document, [
+      ...extra,
+      ...(attempt.sandbox.rootfs === 'readonly' ? writableFolders(executors) : []),
+    ]);
     return {
-      executors,
-      trees: workspaceTrees(attempt.document, [
-        ...extra,
-        ...(attempt.sandbox.rootfs === 'readonly' ? writableFolders(executors) : []),
-      ]),
+      executors: await Promise.all(
+        executors.map(async (executor) => ({ ...executor, merged: await merged(executor.unpacked, trees) })),
+      ),
+      trees,
       digests: [...unpacked.keys()],
     };
   } catch (error) {
@@ -66,7 +68,7 @@ async function prepareExecutor(
   executor: TesExecutor,
   image: ResolvedImage,
   unpacked: ReadonlyMap<string, UnpackedImage>,
-): Promise<PreparedExecutor> {
+): Promise<Omit<PreparedExecutor, 'merged'>> {
   const root = find(unpacked, image.digest);
   const own = await options.resolveUser(root.rootfs, image.config.user);
   const isRefusedRoot = own.uid === 0 && attempt.sandbox.privilege === 'nonroot';
@@ -89,7 +91,7 @@ async function prepareExecutor(
 /** A working directory that no image has is the task's own, shared like a volume. */
 async function missingWorkdirs(
   executors: readonly TesExecutor[],
-  prepared: readonly PreparedExecutor[],
+  prepared: readonly Omit<PreparedExecutor, 'merged'>[],
 ): Promise<string[]> {
   const missing: string[] = [];
   for (const [index, executor] of executors.entries()) {
@@ -101,21 +103,17 @@ async function missingWorkdirs(
   return missing;
 }
 
-function writableFolders(executors: readonly PreparedExecutor[]): string[] {
+function writableFolders(executors: readonly Omit<PreparedExecutor, 'merged'>[]): string[] {
   return ['/tmp', '/var/tmp', ...(executors.some(({ home }) => home === SPARE_HOME) ? [SPARE_HOME] : [])];
 }
 
-/** The id inside of a folder's owner; undefined where there is no such folder without a symbolic link on the way. */
-async function ownerInside(image: UnpackedImage, path: string): Promise<number | undefined> {
-  let at = image.rootfs;
-  let owner: number | undefined;
-  for (const part of ['', ...path.split('/').filter((name) => name !== '')]) {
-    at = join(at, part);
-    const found = await lstat(at).catch(() => undefined);
-    if (!found?.isDirectory()) return undefined;
-    owner = found.uid - image.idBase;
+/** Shared folders in which the image has files too. What mount options can't spell is left to the task alone. */
+async function merged(image: UnpackedImage, trees: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const tree of trees) {
+    if (tree !== '/' && /^[\w./+@%=-]+$/.test(tree) && (await hasFiles(image, tree))) found.push(tree);
   }
-  return owner;
+  return found;
 }
 
 function find<Value>(map: ReadonlyMap<string, Value>, key: string): Value {
