@@ -58,7 +58,7 @@ export function storeListContract(open: () => Promise<Store>): void {
     });
 
     test('an empty name prefix is every task, also one without a name', async () => {
-      const ids = [await create(undefined, {}, 'nameless'), await create('x', {}, 'nameless')].reverse();
+      const ids = [await create(undefined, {}, 'nameless'), await create('x', {}, 'nameless')].toReversed();
       expect(await all({ owner: 'nameless', namePrefix: '' })).toEqual(ids);
     });
 
@@ -68,11 +68,12 @@ export function storeListContract(open: () => Promise<Store>): void {
     });
 
     test('tags: equal values, any value, all of several', async () => {
-      const a = await create('t', { k: '1', other: 'x' }, 'tags');
-      const b = await create('t', { k: '2', other: 'x' }, 'tags');
-      const c = await create('t', { k: '', K: '1' }, 'tags');
+      const owner = 'tags';
+      const a = await create('t', { k: '1', other: 'x' }, owner);
+      const b = await create('t', { k: '2', other: 'x' }, owner);
+      const c = await create('t', { k: '', K: '1' }, owner);
       const list = (...tags: [string, string][]) =>
-        all({ owner: 'tags', tags: tags.map(([key, value]) => ({ key, value })) });
+        all({ owner, tags: tags.map(([key, value]) => ({ key, value })) });
       expect(await list(['k', '1'])).toEqual([a]);
       expect(await list(['k', ''])).toEqual([c, b, a]);
       expect(await list(['other', 'x'], ['k', '2'])).toEqual([b]);

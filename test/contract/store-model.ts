@@ -1,5 +1,5 @@
 /** Random operations, beside a model that is too simple to be wrong. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ListQuery, NewTask, Store } from '../../src/store/store.ts';
 import { isLegalTransition, TES_STATES, type TesState } from '../../src/tes/states.ts';
@@ -216,9 +216,9 @@ function expectedList(model: readonly ModelTask[], query: ListQuery): string[] {
         return tag !== undefined && (value === '' || tag === value);
       }),
   );
-  return matching.map(({ task }) => task.id).reverse();
+  return matching.map(({ task }) => task.id).toReversed();
 }
 
 function sorted({ name, tags: all }: TesTaskDocument): string {
-  return JSON.stringify([name, all && Object.entries(all).sort()]);
+  return JSON.stringify([name, all && Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
