@@ -54,7 +54,7 @@ export interface TreeTarget {
 }
 
 /** Ids of this host, or `user` or `user:group` by name or number. */
-export type TreeUser = { readonly uid: number; readonly gid: number } | string;
+export type TreeUser = { readonly uid: number; readonly gid: number } | { readonly name: string };
 
 export interface TreeLimits {
   /** Files and folders in one call. */

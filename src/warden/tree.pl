@@ -23,7 +23,7 @@
 #            X ID code path text              the request has failed, a file that was begun is void; nothing follows
 #            Z ID                             the request is complete
 #            N                                there is nothing more: without it, the stream was cut
-#   results  W ID rel path size               a file is in place; C, M, X, Z, N as above
+#   results  W ID rel path size               a file is in place; path is where it came from; M, X, Z, N as above
 #
 # `code` is not-found, denied, disk-full, limit or failed. Requests are served, and entries must come, by order of ID.
 use strict;
@@ -37,9 +37,13 @@ BEGIN {
     require "$folder/$_.pm" for qw(frames failure confinement path pattern reader writer);
 }
 
+# root: the folder. as: `uid:gid`, or by each request the owner of its target or of the parent that is there. all: keeps
+# the capability to pass by permission bits. shown: stands before paths in messages. contents, entries, bytes, depth:
+# whether content is read, and how much at most. files: `keep` permission bits, or `open`: 0664, 0775. sync: to the
+# disk. links: to folders are followed, `any` or those of the `owner` and root.
 my %SETTINGS = (
-    from => { root => undef, as => undef, all => 0, contents => 1, entries => undef, bytes => undef, depth => undef },
-    to   => { root => undef, as => undef, all => 0, files => 'keep', sync => 0, links => 'any' },
+    from => { root => undef, as => undef, all => 0, contents => 1, entries => undef, bytes => undef, depth => undef, shown => '' },
+    to   => { root => undef, as => undef, all => 0, files => 'keep', sync => 0, links => 'any', shown => '' },
 );
 
 $SIG{PIPE} = 'IGNORE';
@@ -79,7 +83,7 @@ sub copy_tree {
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
         close $taking;
-        close STDOUT;
+        open STDOUT, '>', '/dev/null' or die "/dev/null: $!\n";    # so that its reader waits for the writer alone
         Reader::serve($giving, $sides->{from}, $wanted);
         POSIX::_exit(0);
     }

@@ -59,7 +59,8 @@ sub become {
     # _LINUX_CAPABILITY_VERSION_3 and this process; then effective, permitted, inheritable, low half and high.
     call('capset', pack('L l', 0x20080522, 0), pack('L6', $kept, $kept, 0, 0, 0, 0));
     call('prctl', $PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    die "the root could still be changed\n" if syscall($SYS{chroot}, '/') == 0;
+    my $top = '/';
+    die "the root could still be changed\n" if syscall($SYS{chroot}, $top) == 0;
     die "not the user that was asked for\n" if $< != $uid || $> != $uid || "$(" ne "$gid" || "$)" ne "$gid";
     call('prctl', $PR_SET_PDEATHSIG, $SIGTERM, 0, 0, 0);    # after the change of user, which clears it
     POSIX::_exit(1) if getppid != $parent;

@@ -5,7 +5,10 @@ use strict;
 use warnings;
 use Fcntl qw(:mode O_RDONLY O_NONBLOCK O_NOCTTY O_DIRECTORY O_NOFOLLOW);
 use Errno qw(EAGAIN EINTR ENOENT EEXIST ENOTDIR ELOOP ENOSYS);
-use constant { SYS_OPENAT2 => 437, O_PATH => 010000000, RESOLVE_NO_MAGICLINKS => 0x02, RESOLVE_IN_ROOT => 0x10 };
+use constant {
+    SYS_OPENAT2 => 437, SYS_READLINKAT => 267, O_PATH => 010000000,
+    RESOLVE_NO_MAGICLINKS => 0x02, RESOLVE_IN_ROOT => 0x10,
+};
 
 my $MAX_LINKS = 40;    # as the kernel's own limit
 my ($root, $root_fd);
@@ -19,7 +22,7 @@ sub begin {
 # An open file, or undef and `$!`. Never waits: not for a FIFO's other end, not for a lease.
 sub open_in_root {
     my ($path, $flags) = @_;
-    my $how = pack 'Q3', $flags | O_NOCTTY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    my $how = pack 'Q3', $flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     for my $try (1 .. 100) {
         my $fd = syscall SYS_OPENAT2, $root_fd, "$path", $how, length $how;
         if ($fd >= 0) {
@@ -44,7 +47,7 @@ sub link_status {
     return stat $file;
 }
 
-sub open_file { open_in_root($_[0], O_RDONLY | O_NONBLOCK) }
+sub open_file { open_in_root($_[0], O_RDONLY | O_NONBLOCK | O_NOCTTY) }
 
 # The names in a folder, sorted; at most so many. Leaves the working folder at the root.
 sub names {
@@ -92,15 +95,26 @@ sub walk {
             unshift @parts, $part;
         } else {
             my $reason = $! + 0;
-            my $target = readlink $part;
+            my ($target, @status) = link_here($part);
             if (!defined $target) { $! = $reason; Failure::throw_errno($full, 'enter') }
             if (++$links > $MAX_LINKS) { $! = ELOOP; Failure::throw_errno($full, 'enter') }
-            $on{may_follow}->($full, lstat $part) if $on{may_follow};
+            $on{may_follow}->($full, @status) if $on{may_follow};
             if ($target =~ m{\A/}) { @here = (); chdir $root }
             unshift @parts, split m{/+}, $target;
         }
     }
     return ('/' . join('/', @here), 0);
+}
+
+# Target and status of one and the same link, whatever takes its place meanwhile; nothing where it isn't one.
+sub link_here {
+    my ($name) = @_;
+    sysopen my $link, $name, O_PATH | O_NOFOLLOW or return;
+    my @status = stat $link;
+    return if !S_ISLNK($status[2]);
+    my ($self, $buffer) = ('', "\0" x 4096);
+    my $length = syscall SYS_READLINKAT, fileno $link, $self, $buffer, length $buffer;
+    return $length < 0 ? () : (substr($buffer, 0, $length), @status);
 }
 
 # Where a path really is: no link in it. A hint, since it may change at once.

@@ -19,7 +19,7 @@ sub serve {
     for my $request (@$wanted) {
         if ($is_fixed) { answer($request); next }
         my $owner = eval { owner_of($request) };
-        if (!$owner) { Frames::emit($out, 'X', $request->{id}, Failure::fields($@)); next }
+        if (!$owner) { failed($request->{id}, $@); next }
         Confinement::run_as($owner, $capability, sub { answer($request) });
     }
     Frames::emit($out, 'N');
@@ -30,7 +30,7 @@ sub serve {
 sub owner_of {
     my ($request) = @_;
     my $path = $request->{kind} eq 'glob' ? '/' : Path::physical($request->{path});
-    my @status = Path::link_status($path) or Failure::throw_errno($request->{path}, 'open');
+    my @status = Path::link_status($path) or throw_missing($request->{path});
     my ($mode, $links, $uid, $gid) = @status[2 .. 5];
     if (S_ISREG($mode) && $links > 1) {
         my @folder = Path::status((Path::split_last($path))[0]);
@@ -44,7 +44,18 @@ sub answer {
     my ($request) = @_;
     my ($id, $kind, $path) = @$request{qw(id kind path)};
     my $done = eval { $kind eq 'glob' ? answer_glob($request) : answer_named($id, $kind, $path); 1 };
-    Frames::emit($out, $done ? ('Z', $id) : ('X', $id, Failure::fields($@)));
+    $done ? Frames::emit($out, 'Z', $id) : failed($id, $@);
+}
+
+sub failed {
+    my ($id, $reason) = @_;
+    my ($code, $path, $text) = Failure::fields($reason);
+    Frames::emit($out, 'X', $id, $code, "$setting->{shown}$path", $text);
+}
+
+sub message {
+    my ($id, $path, $text) = @_;
+    Frames::emit($out, 'M', $id, "$setting->{shown}$path", "$text; left out");
 }
 
 sub answer_named {
@@ -113,7 +124,7 @@ sub entry {
     my @status = Path::status($path);
     return skipped($id, $path) if !@status;
     my $strange = Path::strange_kind($status[2]);
-    return Frames::emit($out, 'M', $id, $path, "is $strange; left out") if $strange;
+    return message($id, $path, "is $strange") if $strange;
     S_ISDIR($status[2]) ? folder($id, $rel, $path, $depth, @above) : file($id, $rel, $path);
 }
 
@@ -122,8 +133,7 @@ sub skipped {
     my ($id, $path) = @_;
     Failure::throw_errno($path, 'open') if !$!{ENOENT} && !$!{ELOOP} && !$!{ENOTDIR};
     my @link = Path::link_status($path);
-    my $what = @link ? 'is a symbolic link that leads to nothing in this tree' : 'is gone';
-    Frames::emit($out, 'M', $id, $path, "$what; left out");
+    message($id, $path, @link ? 'is a symbolic link that leads to nothing in this tree' : 'is gone');
 }
 
 sub folder {
@@ -132,7 +142,7 @@ sub folder {
     my $folder = Path::open_folder($path) or Failure::throw_errno($path, 'open');
     my @status = stat $folder;
     my $self = "$status[0]:$status[1]";
-    return Frames::emit($out, 'M', $id, $path, 'leads back to a folder that it is in; left out') if grep { $_ eq $self } @above;
+    return message($id, $path, 'leads back to a folder that it is in') if grep { $_ eq $self } @above;
     count($path);
     if ($setting->{contents}) { Frames::emit($out, 'C', $id, $rel, $path, $status[2] & 07777) }
     else { listed($id, $rel, $path, @status) }

@@ -55,19 +55,21 @@ sub take_in {
             elsif ($kind eq 'Z') { settle($_) for sort keys %changed }
             1;
         };
-        if (!$done) { return refuse($place, $@, $kind) }
+        if (!$done) { return refuse($place, $@, $kind =~ /[XZ]/) }
         Frames::emit($out, $kind, $id, @fields) if $kind =~ /[MXZ]/;
         return if $kind =~ /[XZ]/;
     }
 }
 
-# Frames of this request come next, whatever becomes of it. A full disk ends all: the source needn't be read to its end.
+# The request's other frames are passed over, but a full disk ends all: its source needn't be read to the end.
 sub refuse {
-    my ($place, $reason, $last_kind) = @_;
+    my ($place, $reason, $is_over) = @_;
     my ($code, $path, $text) = Failure::fields($reason);
-    Frames::emit($out, 'X', $place->{id}, $code, $path, $text);
+    return Frames::emit($out, 'X', $place->{id}, $code, $path, $text) if $place->{was_ended};
+    $code = 'failed' if $code eq 'not-found';    # what is read can be missing, not what is written
+    Frames::emit($out, 'X', $place->{id}, $code, "$setting->{shown}$path", $text);
     POSIX::_exit(1) if $code eq 'disk-full';
-    return if ($last_kind // '') =~ /[XZ]/;
+    return if $is_over;
     1 while (next_frame($place->{id}))[0] !~ /[XZ]/;
 }
 
@@ -86,24 +88,24 @@ sub cut {
 }
 
 sub file {
-    my ($place, $changed, $rel, $source, $mode, $size, $mtime) = @_;
+    my ($place, $changed, $rel, $source, $mode, undef, $mtime) = @_;
     my $path = target($place, $rel);
     my ($folder, $name) = Path::split_last($path);
     Failure::throw('denied', $path, 'names no file') if $name eq '.';
     enter($folder);
     my $to = create($path);
     my $done = eval {
-        my $written = fill($to, $place->{id}, $path) // return 0;
+        my $written = fill($to, $place, $path);
         finish($to, $path, $mode, $mtime);
         rename $temporary, $name or Failure::throw_errno($path, 'put in place');
         undef $temporary;
-        Frames::emit($out, 'W', $place->{id}, $rel, $path, $written);
+        Frames::emit($out, 'W', $place->{id}, $rel, $source, $written);
         1;
     };
     my $reason = $@;
     unlink $temporary if defined $temporary;
     undef $temporary;
-    die $reason if !$done && $reason;
+    die $reason if !$done;
     $changed->{$folder} = 1 if $setting->{sync};
 }
 
@@ -122,12 +124,17 @@ sub create {
 
 # The bytes written.
 sub fill {
-    my ($to, $id, $path) = @_;
+    my ($to, $place, $path) = @_;
     my $written = 0;
     while (1) {
         my ($kind, $bytes) = Frames::take($in) or cut();
         return $written if $kind eq 'E';
-        if ($kind ne 'D') { die Interrupted->of($kind, $bytes) }
+        if ($kind eq 'X') {
+            $place->{was_ended} = 1;
+            my (undef, @fields) = split /\0/, $bytes, -1;
+            Failure::throw(@fields);
+        }
+        die "frame $kind within a file\n" if $kind ne 'D';
         my $at = 0;
         while ($at < length $bytes) {
             my $n = syswrite $to, $bytes, length($bytes) - $at, $at;
@@ -148,13 +155,10 @@ sub finish {
 }
 
 sub folder {
-    my ($place, $rel, $source, $mode) = @_;
-    my $path = target($place, $rel);
-    enter($path);
-    my @status = stat '.';
-    my $bits = $setting->{files} eq 'keep' ? ($mode & 0777) | 0700 : 0775;
-    chmod $bits, '.' if $rel ne '' && $status[4] == $identity->[0] && $setting->{files} eq 'keep';
-    Frames::emit($out, 'C', $place->{id}, $rel, $path);
+    my ($place, $rel, undef, $mode) = @_;
+    enter(target($place, $rel));
+    return if $rel eq '' || $setting->{files} ne 'keep';
+    chmod(($mode & 0777) | 0700, '.') if (stat '.')[4] == $identity->[0];    # not where it was there before us
 }
 
 # A path that came with an entry stays below its place.
