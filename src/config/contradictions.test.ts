@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isBulkheadError } from '../errors.ts';
-import { isLoopback } from './contradictions.ts';
 import { loadConfig } from './load.ts';
+import { isLoopback } from './loopback.ts';
 
 /** The fields that are refused, for variables given without their prefix. */
 function refusedFields(settings: Record<string, string>): string[] {

@@ -1,5 +1,6 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { sep } from 'node:path';
+import { isLoopback } from './loopback.ts';
 import type { Config } from './schema.ts';
 
 export interface Contradiction {
@@ -20,18 +21,6 @@ export function contradictions(config: Config, isSet: (path: string) => boolean)
     ...privateAddresses(config),
   ];
 }
-
-/** Only literal addresses count as loopback, and `localhost`: what another name will resolve to is not known. */
-export function isLoopback(host: string): boolean {
-  if (host === 'localhost') return true;
-  const bare = host.replace(/^\[|\]$/g, '');
-  const family = isIP(bare);
-  return family !== 0 && LOOPBACK.check(bare, family === 4 ? 'ipv4' : 'ipv6');
-}
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
 
 function openDoors(config: Config): Contradiction[] {
   if (config.auth.mode !== 'none') return [];

@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import type { Config } from '../config/schema.ts';
+import { loadConfig } from '../config/load.ts';
+import { BulkheadError } from '../errors.ts';
+import type { Accounts } from './accounts.ts';
+import { createClient } from './client.ts';
+import type { Client } from './client.ts';
+import type { DoctorReport } from './doctor-report.ts';
+import { note } from './output.ts';
+import { serverOf } from './server-address.ts';
+import type { Session } from './session.ts';
+
+/** What the composition root gives to the command line: what is more than a thin client of the HTTP API. */
+export interface Capabilities {
+  /** Runs the server until it is told to stop. */
+  readonly serve: (config: Config) => Promise<void>;
+  /** Finds out what this host can enforce. */
+  readonly doctor: () => Promise<DoctorReport>;
+  /** The users and tokens that the configuration names. */
+  readonly accounts: (config: Config) => Accounts;
+  readonly version: string;
+}
+
+/** What every command works with. */
+export interface Context extends Capabilities {
+  readonly session: Session;
+  /** How the process ends where nothing is thrown. */
+  endWith(exitCode: number): void;
+}
+
+export interface ServerOptions {
+  readonly server?: string;
+  readonly json?: boolean;
+}
+
+/** For commands that talk to a server. */
+export function withServer(command: Command): Command {
+  return command
+    .option('--server <url>', 'the server (BULKHEAD_SERVER_URL, else http://127.0.0.1:8710)')
+    .option('--json', 'answer for programs, as JSON on standard output');
+}
+
+export async function clientOf({ session }: Context, options: ServerOptions): Promise<Client> {
+  const server = serverOf(options.server, session.env);
+  if (server.isExposed)
+    await note(session, `warning: credentials go to ${server.base} without encryption: use https`);
+  return createClient(server);
+}
+
+export interface ConfigOptions {
+  readonly config?: string;
+  readonly set: readonly string[];
+  readonly json?: boolean;
+}
+
+/** For commands that read the configuration themselves. */
+export function withConfig(command: Command): Command {
+  return command
+    .option('--config <file>', 'configuration file (BULKHEAD_CONFIG)')
+    .option('--set <key=value>', 'set one key, such as server.port=8711; may be repeated', collect, []);
+}
+
+export function configOf(
+  { session }: Context,
+  options: ConfigOptions,
+  flags: Readonly<Record<string, string>> = {},
+): Config {
+  const set = options.set.map((written): [string, string] => {
+    const equals = written.indexOf('=');
+    if (equals > 0) return [written.slice(0, equals), written.slice(equals + 1)];
+    throw new BulkheadError(
+      'config',
+      `--set ${JSON.stringify(written)} is not of the form KEY=VALUE, such as server.port=8711`,
+    );
+  });
+  return loadConfig({
+    file: options.config,
+    env: session.env,
+    cwd: session.cwd,
+    flags: { ...Object.fromEntries(set), ...flags },
+  });
+}
+
+/** Of an option that may be repeated. */
+export function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+/** Shown after a command's help. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
