@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { PROFILES } from '../../sandbox/profiles.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
+import { explain, type Ending } from './causes.ts';
+
+const sandbox: Sandbox = {
+  profile: 'standard',
+  ...PROFILES.standard,
+  limits: {
+    cpuCores: 1,
+    memoryBytes: 2 ** 30,
+    diskBytes: 2 ** 30,
+    diskInodes: 1000,
+    pids: 64,
+    openFiles: 1024,
+    logBytes: 4096,
+    wallTimeMs: 90_000,
+    queueTimeMs: null,
+  },
+};
+const quiet: Ending = {
+  exit: { exitCode: 0, endedAt: 0, stdoutBytes: 0, stderrBytes: 0, stdoutProblem: '', stderrProblem: '' },
+  counters: { oomKills: 0, forksRefused: 0, diskFull: false, inodesFull: false },
+  killed: undefined,
+  command: 'tool',
+  sandbox,
+  stderr: '',
+};
+const exit = (changes: Partial<Ending['exit']>): Ending => ({
+  ...quiet,
+  exit: { ...quiet.exit, ...changes },
+});
+
+describe('what an exit means', () => {
+  it('says nothing about a command that ended by itself', () => {
+    expect(explain(quiet)).toEqual({ exitCode: 0, causes: [], stderr: '' });
+    expect(explain(exit({ exitCode: 3 }))).toEqual({ exitCode: 3, causes: [], stderr: '' });
+  });
+
+  it.each([
+    ['No such file or directory', 127, /"tool" was not found/],
+    ['Permission denied', 126, /"tool" can't be executed: Permission denied/],
+    ['Exec format error', 126, /Exec format error/],
+  ])('%s is %i, as in a shell', (reason, code, cause) => {
+    const explained = explain({
+      ...exit({ exitCode: 1 }),
+      stderr: `ERROR (catatonit:6): failed to exec pid1: ${reason}\n`,
+    });
+    expect(explained.exitCode).toBe(code);
+    expect(explained.causes).toEqual([expect.stringMatching(cause)]);
+    expect(explained.stderr).toBe('');
+  });
+
+  it('is not taken in by a command that prints the same among other things', () => {
+    const stderr = 'ERROR (catatonit:6): failed to exec pid1: No such file or directory\nreally\n';
+    expect(explain({ ...exit({ exitCode: 1 }), stderr })).toEqual({ exitCode: 1, causes: [], stderr });
+  });
+
+  it.each([
+    ['the deadline', { ...quiet, killed: 'wall-time' as const }, /wall time of 90 s/],
+    ['a cancel', { ...quiet, killed: 'canceled' as const }, /canceled/],
+    [
+      'memory',
+      { ...quiet, counters: { ...quiet.counters, oomKills: 2 } },
+      /2 processes were killed at the limit of 1 GiB/,
+    ],
+    [
+      'processes',
+      { ...quiet, counters: { ...quiet.counters, forksRefused: 9 } },
+      /9 new processes were refused at the limit of 64/,
+    ],
+    ['a full disk', { ...quiet, counters: { ...quiet.counters, diskFull: true } }, /disk of 1 GiB is full/],
+    ['too many files', { ...quiet, counters: { ...quiet.counters, inodesFull: true } }, /1000 files/],
+    ['a 32-bit program', exit({ exitCode: 159 }), /SIGSYS/],
+    ['a file that is too large', exit({ exitCode: 153 }), /SIGXFSZ/],
+    ['much output', exit({ stdoutBytes: 5000 }), /of 5000 bytes, the first 4096/],
+    [
+      'an output file that could not be written',
+      exit({ stderrProblem: 'No space left on device' }),
+      /file for stderr is incomplete: No space/,
+    ],
+  ])('%s is told', (_, ending, cause) => {
+    expect(explain(ending).causes).toEqual([expect.stringMatching(cause)]);
+  });
+
+  it('is 137 for whatever was killed from outside', () => {
+    expect(explain({ ...exit({ exitCode: 0 }), killed: 'wall-time' }).exitCode).toBe(137);
+  });
+});

@@ -1,0 +1,240 @@
+import { mkdir, mkdtemp, readFile, rm, statfs } from 'node:fs/promises';
+import { availableParallelism, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { INIT_PATH } from '../backends/oci/compile.ts';
+import { isBulkheadError } from '../errors.ts';
+import type { Evidence, Sandbox } from '../sandbox/sandbox.ts';
+import { cgroupVersion } from './cgroups.ts';
+import { findHost } from './host.ts';
+import { openLocalWarden } from './local-warden.ts';
+import type { Warden } from './warden.ts';
+
+export interface HostCheck {
+  readonly id: string;
+  readonly title: string;
+  readonly status: 'ok' | 'warn' | 'fail';
+  readonly found: string;
+  readonly remedy?: string;
+}
+
+/**
+ * What this host can enforce, found out by doing it: a task disk is made, an image is id-mapped, and a container is
+ * created, read back and started, in folders of their own that are removed again.
+ */
+export async function examineHost(options: {
+  runFolder: string;
+  idBase: number;
+  runtime: string;
+}): Promise<HostCheck[]> {
+  const checks: HostCheck[] = [kernelCheck(), await toolsCheck(options.runtime), await cgroupCheck()];
+  if (checks.some(({ status }) => status === 'fail')) return checks;
+  const folder = await mkdtemp(join(tmpdir(), 'bulkhead-doctor-'));
+  let warden: Warden | undefined;
+  try {
+    warden = await openLocalWarden({
+      ...options,
+      dataFolder: folder,
+      diskFolder: join(folder, 'disks'),
+      poolSize: 0,
+    });
+    return [
+      ...checks,
+      ...abilityChecks(warden),
+      ...(await sandboxChecks(warden, folder, options.idBase)),
+      ...(await sizeChecks(folder)),
+    ];
+  } catch (error) {
+    return [...checks, failure('warden', 'privileged helper', error, 'run as root on Linux 5.14 or newer')];
+  } finally {
+    await warden?.close({ keep: [] });
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function kernelCheck(): HostCheck {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const isNew = major > 5 || (major === 5 && minor >= 14);
+  const base = { id: 'kernel', title: 'kernel', found: `${release()} ${process.arch}` };
+  if (process.arch !== 'x64')
+    return {
+      ...base,
+      status: 'fail',
+      remedy: 'only x86_64 has a table of system calls here; use such a machine',
+    };
+  return isNew
+    ? { ...base, status: 'ok' }
+    : { ...base, status: 'warn', remedy: 'Linux 5.14 or newer is what this was built for' };
+}
+
+async function toolsCheck(runtime: string): Promise<HostCheck> {
+  try {
+    const host = await findHost(runtime);
+    return {
+      id: 'tools',
+      title: 'runtime, conmon, init',
+      status: 'ok',
+      found: `${host.runtime.version}, ${host.conmon}, ${host.init}`,
+    };
+  } catch (error) {
+    return failure(
+      'tools',
+      'runtime, conmon, init',
+      error,
+      'on Debian: npm run setup, or apt install runc conmon catatonit e2fsprogs mount',
+    );
+  }
+}
+
+async function cgroupCheck(): Promise<HostCheck> {
+  const version = cgroupVersion();
+  const wanted = ['memory', 'pids', 'cpu'];
+  const has =
+    version === 2
+      ? (await readFile('/sys/fs/cgroup/cgroup.controllers', 'utf8')).trim().split(' ')
+      : (await readFile('/proc/self/cgroup', 'utf8'))
+          .split('\n')
+          .flatMap((line) => line.split(':')[1]?.split(',') ?? []);
+  const missing = wanted.filter((controller) => !has.includes(controller));
+  const base = { id: 'cgroup', title: 'limits of cpu, memory and processes', found: `cgroup v${version}` };
+  if (missing.length === 0) return { ...base, status: 'ok' };
+  return {
+    ...base,
+    status: 'fail',
+    found: `${base.found} without ${missing.join(', ')}`,
+    remedy: `enable the controllers ${missing.join(', ')} (kernel command line, or delegation by systemd)`,
+  };
+}
+
+function abilityChecks({ abilities }: Warden): HostCheck[] {
+  const { idMappedMounts, linkedInputs } = abilities;
+  return [
+    idMappedMounts
+      ? { id: 'id-range', title: 'host ids for each task', status: 'ok', found: 'id-mapped mounts work' }
+      : {
+          id: 'id-range',
+          title: 'host ids for each task',
+          status: 'warn',
+          found: 'no id-mapped mounts: all tasks share one range',
+          remedy: 'a kernel from 5.19, and an image store on ext4, xfs or btrfs',
+        },
+    linkedInputs
+      ? { id: 'inputs', title: 'file:// inputs', status: 'ok', found: 'appear without a copy' }
+      : {
+          id: 'inputs',
+          title: 'file:// inputs',
+          status: 'warn',
+          found: 'are copied',
+          remedy: 'a kernel from 6.5 shows them by a data-only overlay',
+        },
+  ];
+}
+
+const PROBE: Sandbox = {
+  profile: 'standard',
+  isolation: 'userns',
+  privilege: 'root-capless',
+  network: 'none',
+  rootfs: 'ephemeral',
+  compat: [],
+  limits: {
+    cpuCores: 0.5,
+    memoryBytes: 64 * 2 ** 20,
+    diskBytes: 16 * 2 ** 20,
+    diskInodes: 1024,
+    pids: 16,
+    openFiles: 64,
+    logBytes: 4096,
+    wallTimeMs: null,
+    queueTimeMs: null,
+  },
+};
+
+async function sandboxChecks(warden: Warden, folder: string, idBase: number): Promise<HostCheck[]> {
+  const slot = 0;
+  const container = 'doctor-0';
+  const image = { digest: `sha256:${'0'.repeat(64)}`, rootfs: join(folder, 'rootfs'), idBase };
+  const checks: HostCheck[] = [];
+  try {
+    await mkdir(image.rootfs);
+    await warden.openDisk({ slot, bytes: PROBE.limits.diskBytes, inodes: PROBE.limits.diskInodes });
+    checks.push({
+      id: 'disk',
+      title: 'disk limit',
+      status: 'ok',
+      found: 'preallocated ext4 on a loop device',
+    });
+    await warden.mapImage(slot, image);
+    await warden.makeWorkspace({
+      slot,
+      trees: [],
+      uid: 0,
+      gid: 0,
+      imageDigest: image.digest,
+      sandbox: PROBE,
+      links: [],
+    });
+    const { evidence } = await warden.create({
+      container,
+      slot,
+      index: 0,
+      imageDigest: image.digest,
+      folder: join(folder, 'bundle'),
+      trees: [],
+      merged: [],
+      spec: {
+        sandbox: PROBE,
+        user: { uid: 0, gid: 0, additionalGids: [] },
+        command: [INIT_PATH, '--version'],
+        env: [],
+        cwd: '/',
+        hostname: 'doctor',
+      },
+      files: [],
+      folders: [],
+      logBytes: PROBE.limits.logBytes,
+      stdin: '',
+      stdout: '',
+      stderr: '',
+    });
+    await warden.start(container);
+    checks.push({
+      id: 'sandbox',
+      title: 'a container as tasks get it',
+      status: 'ok',
+      found: summary(evidence),
+    });
+  } catch (error) {
+    checks.push(failure('sandbox', 'a container as tasks get it', error, 'see docs/host-setup.md'));
+  } finally {
+    await warden.remove(container);
+    await warden.closeDisk(slot);
+  }
+  return checks;
+}
+
+function summary({ runtime, grade, observed }: Evidence): string {
+  return `${runtime}: ${grade} ${Object.keys(observed).length} controls before the first instruction`;
+}
+
+async function sizeChecks(folder: string): Promise<HostCheck[]> {
+  const disk = await statfs(folder);
+  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return [
+    {
+      id: 'size',
+      title: 'room for tasks',
+      status: 'ok',
+      found: `${availableParallelism()} cores, ${gib(totalmem())} memory, ${gib(disk.bavail * disk.bsize)} free on the disk of ${tmpdir()}`,
+    },
+  ];
+}
+
+function failure(id: string, title: string, error: unknown, remedy: string): HostCheck {
+  return {
+    id,
+    title,
+    status: 'fail',
+    found: isBulkheadError(error) || error instanceof Error ? error.message : String(error),
+    remedy,
+  };
+}
