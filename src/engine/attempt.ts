@@ -121,7 +121,7 @@ async function drive(course: Course): Promise<Outcome> {
   await journal.save();
   interrupt.check();
   await course.step(async () => await backend.stageIn(handle, attempt, interrupt.signal));
-  return await stageOut(course, handle, await runExecutors(course, handle, { index: 0 }));
+  return await stageOut(course, handle, await runExecutors(course, handle, { index: 0, isResumed: false }));
 }
 
 /**

@@ -22,6 +22,7 @@ export class Course {
   readonly interrupt: Interrupt;
   readonly journal: Journal;
   readonly progress = new Progress();
+  #isReleased = false;
 
   constructor(
     dependencies: Dependencies,
@@ -57,23 +58,26 @@ export class Course {
     );
   }
 
-  /** Kills what runs, and tries until it is dead or the process leaves; with `tries`, throws after so many. */
+  /** Kills what runs, if it isn't freed by then, and tries until it is dead or the process leaves; with `tries`, throws after so many. */
   async kill(handle: Handle, reason: KillReason, tries?: number): Promise<void> {
     await this.#persist(
-      async () => await this.backend.kill(handle, reason),
+      async () => (this.#isReleased ? undefined : await this.backend.kill(handle, reason)),
       tries,
       () => true,
       this.interrupt.detached,
     );
   }
 
+  /** Frees everything, once: a place that was freed may be another attempt's by then. */
   async release(handle: Handle): Promise<void> {
+    if (this.#isReleased) return;
     await this.#persist(
       async () => await this.backend.release(handle),
       undefined,
       () => true,
       this.interrupt.detached,
     );
+    this.#isReleased = true;
   }
 
   async #persist<T>(

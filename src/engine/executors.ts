@@ -4,12 +4,15 @@ import type { Course } from './course.ts';
 import { Deadline } from './deadline.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Where to begin: with the first executor, or with one that an earlier process has started. */
+/** Where to begin. */
 export interface Beginning {
   readonly index: number;
-  /** What `wait` answered for it, where it runs already. */
-  readonly exit?: Promise<ExecutorExit>;
+  /** An earlier process may have started this executor, or, without time to say so, the one after it. */
+  readonly isResumed: boolean;
 }
+
+/** How long an executor that `wait` neither finds nor misses is taken as one that runs. Milliseconds. */
+const FOUND_AFTER_MS = 250;
 
 /**
  * Runs the executors one after the other and says what they earned. Stops at the first that fails, unless its
@@ -22,13 +25,15 @@ export async function runExecutors(course: Course, handle: Handle, beginning: Be
   // What the last process started has used up some of its time.
   if (draft.executor(0) !== undefined) armDeadline(course, handle, deadline);
   try {
+    let mayBeStarted = beginning.isResumed;
     for (let index = beginning.index; index < attempt.document.executors.length; index += 1) {
-      let exit = index === beginning.index ? beginning.exit : undefined;
-      if (exit === undefined) {
+      let started = mayBeStarted ? await findStarted(course, handle, index) : undefined;
+      if (started === undefined) {
+        mayBeStarted = false;
         if (!(await isStarted(course, handle, index, deadline))) return outOfTime();
-        exit = backend.wait(handle, attempt, index);
+        started = { exit: backend.wait(handle, attempt, index) };
       }
-      draft.exited(index, await interrupt.unlessDetached(exit));
+      draft.exited(index, await interrupt.unlessDetached(started.exit));
       course.tell();
       interrupt.check();
       // Nothing starts after the deadline's kill, so it ends the task also where the error is to be ignored.
@@ -52,6 +57,28 @@ export function failureOf({ attempt, draft }: Course, index: number): Outcome | 
 
 function outOfTime(): Outcome {
   return { state: 'EXECUTOR_ERROR', reason: 'the wall time was over' };
+}
+
+/** An executor that an earlier process has started; undefined where none has. Throws what else `wait` of the backend throws. */
+export async function findStarted(
+  { attempt, backend, interrupt }: Course,
+  handle: Handle,
+  index: number,
+): Promise<{ readonly exit: Promise<ExecutorExit> } | undefined> {
+  const exit = backend.wait(handle, attempt, index);
+  const { promise: later, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, FOUND_AFTER_MS);
+  try {
+    await interrupt.unlessDetached(Promise.race([exit, later]));
+    return { exit };
+  } catch (error) {
+    if (isBulkheadError(error) && error.code === 'not-found') return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    // Should it fail later, whoever awaits it then is told.
+    exit.catch(() => undefined);
+  }
 }
 
 /** False where the wall time was over before. */
