@@ -37,7 +37,7 @@ export function newTask(overrides: Partial<NewTask> = {}): NewTask {
 }
 
 /** Strings that a store may get wrong: a NUL, half of a surrogate pair, SQL, and a key with a meaning in JavaScript. */
-export const AWKWARD = [
+const AWKWARD = [
   'a\0b',
   '\ud83d',
   '\ude00 x',

@@ -21,8 +21,6 @@ export interface ReadOperations {
   counts: { input: undefined; output: { state: TesState; count: number }[] };
 }
 
-export type Operations = WriteOperations & ReadOperations;
-
 /** One function for each operation of a thread. */
 export type Handlers<O> = { [N in keyof O]: (input: InputOf<O, N>) => OutputOf<O, N> };
 export type InputOf<O, N extends keyof O> = O[N] extends { input: infer I } ? I : never;
