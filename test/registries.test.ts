@@ -223,6 +223,18 @@ describe('how a registry is reached', () => {
     });
   });
 
+  it.each(['missing', 'no JSON'])(
+    'not with an auth file that is %s: the server does not start',
+    async (what) => {
+      const authFile = folder.at(what);
+      if (what !== 'missing') await writeFile(authFile, 'reader:secret');
+      await expect(provider({ authFile })).rejects.toMatchObject({
+        code: 'config',
+        message: expect.stringContaining('images.auth_file'),
+      });
+    },
+  );
+
   it('by a mirror first, else itself', async () => {
     await mkdir(folder.at('main'));
     await using main = await startRegistry({ folder: folder.at('main') });

@@ -1,10 +1,12 @@
 /** Resolves references, and gets images by digest into a form that a backend can run. */
 export interface ImageProvider {
-  /** A reference to a digest, once. Throws `image-reference`, `image-not-found`, `image-platform`, `registry`. */
+  /** A reference to a digest, once. Throws `image-reference`, `image-not-found`, `image-platform`, `image-invalid`, `registry`, `canceled`. */
   resolve(reference: string, signal: AbortSignal): Promise<ResolvedImage>;
   /**
    * The image's root file system, unpacked; concurrent calls for one digest do the work once. It stays on disk
-   * until `release` was called as often as `acquire`. `progress` gets one line at a time, for people.
+   * until `release` was called as often as `acquire`, which after a restart begins at none: who still uses an image
+   * acquires it again. `progress` gets one line at a time, for people. Throws `image-invalid`, `registry`,
+   * `disk-full`, `canceled`; then nothing is held.
    */
   acquire(
     image: ResolvedImage,

@@ -25,7 +25,7 @@ export interface LayerCopy {
 
 /**
  * Copies a layer as plain, filtered tar, and verifies on the way that the blob is what the manifest says and its
- * content what the config says. The copy has a digest of its own. Throws `image-invalid`, `disk-full`, `canceled`.
+ * content what the config says. The copy has a digest of its own. Throws `image-invalid`, `canceled`.
  */
 export async function copyLayer(copy: LayerCopy): Promise<{ digest: Digest; sizeBytes: number }> {
   const { layer, signal } = copy;
@@ -105,13 +105,6 @@ function translate(error: unknown, layer: Descriptor, signal: AbortSignal): unkn
     return new BulkheadError('canceled', 'Getting the image was canceled.', { cause: error });
   if (!(error instanceof Error) || error instanceof BulkheadError || !('code' in error)) return error;
   const code = String(error.code);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new BulkheadError(
-      'disk-full',
-      'The disk of the image store is full; remove images or give it more room.',
-      { cause: error },
-    );
-  }
   if (code.startsWith('Z_') || code.startsWith('ZSTD_') || code === 'ERR_ZLIB_INITIALIZATION_FAILED') {
     return new BulkheadError(
       'image-invalid',

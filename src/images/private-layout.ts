@@ -33,7 +33,7 @@ export interface PrivateLayoutRequest {
  * Writes an OCI image layout that holds one image, tagged by the hexadecimal digits of its digest, with the same
  * files as the given one but plain filtered layers and a config that says nothing but what these are. So
  * whatever form the source has (Docker's schema, zstd, an odd media type), the privileged unpacker sees one
- * form, written by us, and the source is never written to. Throws `image-invalid`, `disk-full`, `canceled`.
+ * form, written by us, and the source is never written to. Throws `image-invalid`, `canceled`.
  */
 export async function writePrivateLayout(
   request: PrivateLayoutRequest,

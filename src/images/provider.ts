@@ -202,6 +202,8 @@ class StoreProvider implements ImageProvider {
         signal,
       );
       return await this.#store.add(digest, made, { idBase, sizeBytes });
+    } catch (error) {
+      throw diskFull(error) ?? error;
     } finally {
       await this.#store.clear(work);
     }
@@ -231,4 +233,17 @@ class StoreProvider implements ImageProvider {
     else this.#pins.delete(digest);
     return pins === 1;
   }
+}
+
+/** Any step that writes may meet it. */
+function diskFull(error: unknown): BulkheadError | undefined {
+  if (!(error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')))
+    return undefined;
+  return new BulkheadError(
+    'disk-full',
+    'The disk of the image store is full; remove images or give it more room.',
+    {
+      cause: error,
+    },
+  );
 }

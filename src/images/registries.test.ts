@@ -36,6 +36,7 @@ describe('compileRegistries', () => {
     );
     expect([...caFiles]).toEqual([
       ['cache.example:5000', '/ca.pem'],
+      ['near.example', undefined],
       ['far.example', '/far.pem'],
     ]);
   });

@@ -24,14 +24,14 @@ const LOCATION =
   /^(?<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?|\[[0-9a-f:.]+\](?::[0-9]{1,5})?)(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
 
 /**
- * The file `registries.conf` (format 2) in which skopeo reads all this, and the CA file of each host.
+ * The file `registries.conf` (format 2) in which skopeo reads all this, and each host that it may ask with its CA file.
  * Source: containers-registries.conf(5). Throws `config`.
  */
 export function compileRegistries(entries: readonly RegistryEntry[]): {
   conf: string;
-  caFiles: ReadonlyMap<string, string>;
+  caFiles: ReadonlyMap<string, string | undefined>;
 } {
-  const caFiles = new Map<string, string>();
+  const caFiles = new Map<string, string | undefined>();
   const tables = entries.flatMap((entry, index) => {
     const key = `images.registries[${index}]`;
     const location = entry.location ?? entry.prefix;
@@ -83,14 +83,18 @@ function hostOf(location: string, key: string): string {
   return host;
 }
 
-function noteCa(caFiles: Map<string, string>, host: string, caFile: string | undefined, key: string): void {
-  if (caFile === undefined) return;
+function noteCa(
+  caFiles: Map<string, string | undefined>,
+  host: string,
+  caFile: string | undefined,
+  key: string,
+): void {
   const before = caFiles.get(host);
-  if (before !== undefined && before !== caFile) {
+  if (before !== undefined && caFile !== undefined && before !== caFile) {
     throw new BulkheadError(
       'config',
       `${key} is ${JSON.stringify(caFile)}, but ${host} has ${JSON.stringify(before)} already; put both into one file.`,
     );
   }
-  caFiles.set(host, caFile);
+  caFiles.set(host, caFile ?? before);
 }

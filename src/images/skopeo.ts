@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { BulkheadError } from '../errors.ts';
+import { parseJsonObject } from './json.ts';
 import { compileRegistries, type RegistryEntry } from './registries.ts';
 
 export interface SkopeoOptions {
@@ -59,7 +60,8 @@ export async function createSkopeo(options: SkopeoOptions): Promise<Skopeo> {
     mode: 0o600,
   });
   await writeFile(join(settings, 'no-auth.json'), '{"auths":{}}', { mode: 0o600 });
-  for (const [host, caFile] of caFiles) await copyCa(join(settings, 'certs.d', host), caFile);
+  for (const [host, caFile] of caFiles) await prepareHost(join(settings, 'certs.d', host), caFile);
+  if (options.authFile !== undefined) await checkAuthFile(options.authFile);
 
   const global = [
     '--policy',
@@ -84,15 +86,16 @@ export async function createSkopeo(options: SkopeoOptions): Promise<Skopeo> {
   };
   return {
     async run([command = '', ...rest], registryHost, limits) {
-      // An existing folder, even an empty one, keeps it from /etc/containers/certs.d and /etc/docker/certs.d.
-      await mkdir(join(settings, 'certs.d', registryHost), { recursive: true });
+      await prepareHost(join(settings, 'certs.d', registryHost));
       return runSkopeo([...global, command, '--authfile', authFile, ...rest], env, limits);
     },
   };
 }
 
-async function copyCa(folder: string, caFile: string): Promise<void> {
+/** An existing folder, even an empty one, keeps skopeo from /etc/containers/certs.d and /etc/docker/certs.d for the host. */
+async function prepareHost(folder: string, caFile?: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (caFile === undefined) return;
   try {
     await copyFile(caFile, join(folder, 'ca.crt'));
   } catch (cause) {
@@ -101,6 +104,18 @@ async function copyCa(folder: string, caFile: string): Promise<void> {
       `The CA file ${JSON.stringify(caFile)} of images.registries can't be read: ${String(cause)}.`,
       { cause },
     );
+  }
+}
+
+/** A file that can't be used would make every pull anonymous, and the failure a riddle. */
+async function checkAuthFile(path: string): Promise<void> {
+  try {
+    parseJsonObject(await readFile(path), path);
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new BulkheadError('config', `images.auth_file ${JSON.stringify(path)} can't be used: ${problem}`, {
+      cause,
+    });
   }
 }
 
