@@ -14,10 +14,11 @@ export async function readNewPassword(session: Session, name: string): Promise<s
 /** One line of a terminal that doesn't show what is typed. Throws `canceled` at Ctrl-C and Ctrl-D. */
 async function readHidden(session: Session, prompt: string): Promise<string> {
   const { stdin, stderr } = session;
-  await write(stderr, prompt);
+  // Hidden before it is asked for: what is typed early is not shown either.
   stdin.setRawMode?.(true);
-  stdin.resume();
   try {
+    await write(stderr, prompt);
+    stdin.resume();
     return await new Promise<string>((resolve, reject) => {
       const decoder = new TextDecoder();
       let line = '';

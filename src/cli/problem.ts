@@ -46,11 +46,22 @@ function fieldsOf(errors: unknown): FieldFault[] {
   if (!Array.isArray(errors)) return [];
   return errors.flatMap((entry: unknown) => {
     if (typeof entry !== 'object' || entry === null) return [];
-    const { field, pointer, problem, detail }: Record<string, unknown> = { ...entry };
-    const where = [field, pointer].find((value) => typeof value === 'string');
-    const what = [problem, detail].find((value) => typeof value === 'string');
-    return where === undefined || what === undefined ? [] : [{ field: where, problem: what }];
+    const { pointer, parameter, detail }: Record<string, unknown> = { ...entry };
+    const where = [pointer, parameter].find((value) => typeof value === 'string');
+    return where === undefined || typeof detail !== 'string'
+      ? []
+      : [{ field: plain(where), problem: detail }];
   });
+}
+
+/** A JSON pointer as a URI fragment (RFC 6901, section 6) without its disguise. */
+function plain(where: string): string {
+  if (!where.startsWith('#')) return where;
+  try {
+    return decodeURIComponent(where.slice(1));
+  } catch {
+    return where;
+  }
 }
 
 function parsed(text: string): Record<string, unknown> {

@@ -293,11 +293,15 @@ describe('what can go wrong', () => {
   test('a refusal: tells every field', async () => {
     const { code, err } = await run({
       [CREATE]: problem(400, 'The task is refused', [
-        { field: '/resources/ram_gb', problem: '999 is above 16' },
+        { pointer: '#/resources/ram_gb', detail: '999 is above 16' },
+        { pointer: '#/tags/a%20b', detail: 'is no tag' },
+        { parameter: 'page_size', detail: 'is above 2047' },
       ]),
     });
     expect(code).toBe(125);
-    expect(err).toContain('The task is refused\n  /resources/ram_gb: 999 is above 16');
+    expect(err).toContain(
+      'The task is refused\n  /resources/ram_gb: 999 is above 16\n  /tags/a b: is no tag\n  page_size: is above 2047\n',
+    );
   });
 
   test.each([

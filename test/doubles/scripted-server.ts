@@ -66,7 +66,7 @@ export function json(value: unknown, status = 200): Answer {
 export function problem(
   status: number,
   detail: string,
-  errors: readonly { field: string; problem: string }[] = [],
+  errors: readonly ({ pointer: string; detail: string } | { parameter: string; detail: string })[] = [],
 ): Answer {
   return (response) => {
     response.writeHead(status, { 'content-type': 'application/problem+json' });

@@ -33,7 +33,7 @@ export function addRun(program: Command, context: Context): void {
       .passThroughOptions()
       .option(
         '--input <source:path>',
-        'a path on the server’s host or a URL, and where the task finds it',
+        "a path on the server's host or a URL, and where the task finds it",
         collect,
         [],
       )
