@@ -379,7 +379,7 @@ async function skopeos(text: string): Promise<string[]> {
   const lines = await Promise.all(
     pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
   );
-  return lines.filter((line) => line.startsWith('skopeo') && line.includes(text));
+  return lines.filter((line) => /^(?:setpriv\0.*)?skopeo\0/.test(line) && line.includes(text));
 }
 
 /** Stands before the shared registry; `meddle` answers a response itself where it returns true. */

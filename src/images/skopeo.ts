@@ -42,6 +42,8 @@ const PASSED_ON = [
   'SSL_CERT_DIR',
 ];
 const STDERR_BYTES = 64 * 1024;
+/** What setpriv(1) ends with where there is no such command. */
+const NOT_FOUND = 127;
 
 /**
  * skopeo with a home of its own. It reads `~/.config/containers` before the system's files, and then not those:
@@ -131,7 +133,8 @@ function runSkopeo(
       reject(canceled());
       return;
     }
-    const child = spawn('skopeo', argv, {
+    // It dies with this process, or it would go on filling a folder that the next start removes.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'skopeo', ...argv], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
       signal,
@@ -155,12 +158,16 @@ function runSkopeo(
       stderr = (stderr + chunk).slice(-STDERR_BYTES);
     });
     child.once('error', (error) => {
-      failure = 'code' in error && error.code === 'ENOENT' ? notInstalled(error) : (failure ?? error);
+      failure =
+        'code' in error && error.code === 'ENOENT'
+          ? notInstalled('setpriv', 'util-linux')
+          : (failure ?? error);
       if (child.pid === undefined) reject(failure);
     });
     child.once('close', (exitCode) => {
       if (signal.aborted) reject(canceled());
       else if (failure !== undefined) reject(failure);
+      else if (exitCode === NOT_FOUND) reject(notInstalled('skopeo', 'skopeo'));
       else settle({ exitCode: exitCode ?? 137, stdout: Buffer.concat(stdout), stderr });
     });
   });
@@ -170,8 +177,9 @@ function canceled(): BulkheadError {
   return new BulkheadError('canceled', 'Asking the registry was canceled.');
 }
 
-function notInstalled(cause: Error): BulkheadError {
-  return new BulkheadError('host', 'skopeo is not installed; install it (Debian: apt-get install skopeo).', {
-    cause,
-  });
+function notInstalled(command: string, debianPackage: string): BulkheadError {
+  return new BulkheadError(
+    'host',
+    `${command} is not installed; install it (Debian: apt-get install ${debianPackage}).`,
+  );
 }

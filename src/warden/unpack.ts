@@ -25,6 +25,8 @@ export interface Unpacked {
 const ID_COUNT = 65_536;
 const MAX_ID = 2 ** 32 - 2;
 const STDERR_BYTES = 64 * 1024;
+/** What setpriv(1) ends with where there is no such command. */
+const NOT_FOUND = 127;
 
 /**
  * Unpacks an image by umoci. The destination is complete and on disk, or absent: the work happens in
@@ -114,21 +116,21 @@ async function settle(root: string, idBase: number): Promise<Unpacked> {
 
 async function runUmoci(argv: readonly string[], cwd: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  const child = spawn('umoci', argv, {
+  // It dies with this process, or it would go on filling a folder that the next start removes.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'umoci', ...argv], {
     cwd,
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     stdio: ['ignore', 'ignore', 'pipe'],
     signal,
     killSignal: 'SIGKILL',
   });
   const [stderr, outcome] = await Promise.all([tail(child.stderr), ended(child)]);
   signal.throwIfAborted();
-  if (outcome instanceof Error) {
-    const code = 'code' in outcome ? outcome.code : undefined;
-    throw code === 'ENOENT'
-      ? new BulkheadError('host', 'umoci is not installed; install it (Debian: apt-get install umoci).', {
-          cause: outcome,
-        })
-      : outcome;
+  if (outcome instanceof Error) throw outcome;
+  if (outcome === null)
+    throw new BulkheadError('warden', 'umoci was killed while it unpacked the image; try again.');
+  if (outcome === NOT_FOUND) {
+    throw new BulkheadError('host', 'umoci is not installed; install it (Debian: apt-get install umoci).');
   }
   if (outcome === 0) return;
   const said = stderr.trim().split('\n').at(-1) ?? '';
