@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -49,4 +49,11 @@ export function cgroupPaths(version: 1 | 2, parent: string, container: string): 
 export async function counter(path: string, key: string): Promise<number> {
   const content = await readFile(path, 'utf8').catch(() => '');
   return Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(content)?.[1] ?? 0);
+}
+
+/** The folders of an instance's parent cgroup, in every hierarchy that has it. */
+export function cgroupFolders(version: 1 | 2, parent: string): string[] {
+  const hierarchies =
+    version === 2 ? [MOUNT] : readdirSync(MOUNT).map((controller) => join(MOUNT, controller));
+  return hierarchies.map((hierarchy) => join(hierarchy, parent)).filter((folder) => existsSync(folder));
 }

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cgroupPaths, cgroupVersion, counter } from './cgroups.ts';
+import { cgroupFolders, cgroupPaths, cgroupVersion, counter } from './cgroups.ts';
 import { createContainers } from './containers.ts';
 import { createDisks } from './disks.ts';
 import { startHand } from './hand.ts';
@@ -188,7 +188,12 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
         await hand.run(`unmounting ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
       if (keep.length === 0) {
         const folders = [run.disks, run.lowers, run.roots, run.runtime, run.exits, run.root];
-        await hand.run('removing run-time folders', folders.map(step.rmdir)).catch(() => {});
+        await hand
+          .run(
+            'removing run-time folders',
+            [...cgroupFolders(version, cgroupParent), ...folders].map(step.rmdir),
+          )
+          .catch(() => {});
       }
       await hand.close();
     },
