@@ -100,9 +100,18 @@ export class Channel<O> {
   }
 
   #flush(): void {
-    if (this.#outbox.length === 0) return;
-    this.#worker.postMessage(this.#outbox, []);
+    const requests = this.#outbox;
     this.#outbox = [];
+    try {
+      if (requests.length > 0) this.#worker.postMessage(requests, []);
+    } catch (cause) {
+      // A structured clone takes no functions: a caller passed more than the port's types name.
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const error = new BulkheadError('internal', `A request can't be sent to the store's thread: ${why}`, {
+        cause,
+      });
+      this.#settle(requests.map(({ number }) => ({ number, failure: error })));
+    }
   }
 
   #settle(answers: readonly Answer[]): void {

@@ -1,4 +1,4 @@
-import { constants, accessSync, existsSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { BulkheadError } from '../../errors.ts';
@@ -20,6 +20,7 @@ export interface DatabaseOptions {
  */
 export function openDatabase({ path, role, busyTimeoutMs }: DatabaseOptions): DatabaseSync {
   assertWritable(path);
+  if (role === 'writer') createPrivately(path);
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
   try {
     if (role === 'writer') {
@@ -38,6 +39,14 @@ export function openDatabase({ path, role, busyTimeoutMs }: DatabaseOptions): Da
     database.close();
     throw error;
   }
+}
+
+/**
+ * Documents may hold secrets. SQLite gives the log and its index the mode of the database. A file that exists is left
+ * alone: closing a descriptor of it would drop the locks that this process has on it.
+ */
+function createPrivately(path: string): void {
+  if (!existsSync(path) && existsSync(dirname(path))) closeSync(openSync(path, 'a', 0o600));
 }
 
 function takeAsOurs(database: DatabaseSync, path: string): void {

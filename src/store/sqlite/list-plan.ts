@@ -34,11 +34,15 @@ export function filtersOf(input: ListInput): Filter[] {
   return [...filters, ...input.tags.map(hasTag)];
 }
 
-/** How many tasks a filter has, counted no further than a limit. */
+/**
+ * How many tasks a filter has, counted no further than a limit. From an ordered source, those of this page and later
+ * ones; from another, all, since counting less would read more.
+ */
 export function countQuery(filter: Filter, before: number, limit: number): Query {
+  const { source, isOrdered, parameters } = filter;
   return {
-    sql: `SELECT count(*) AS count FROM (SELECT 1 FROM ${filter.source} AND x.sequence < ? LIMIT ?)`,
-    parameters: [...filter.parameters, before, limit],
+    sql: `SELECT count(*) AS count FROM (SELECT 1 FROM ${source} ${isOrdered ? 'AND x.sequence < ?' : ''} LIMIT ?)`,
+    parameters: isOrdered ? [...parameters, before, limit] : [...parameters, limit],
   };
 }
 

@@ -1,5 +1,5 @@
 /** What is read and what is written, seen by its effect on the database itself. */
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -130,4 +130,16 @@ test('a thread that dies fails what is under way and what comes later, and the s
   const again = await openSqliteStore({ path: join(folder, 'small.db') });
   expect(await again.counts()).toEqual({ QUEUED: 1 });
   await again.close();
+});
+
+test('its files are for the server’s user alone', () => {
+  const files = readdirSync(folder);
+  expect(files.length).toBeGreaterThanOrEqual(3);
+  for (const file of files) expect(statSync(join(folder, file)).mode & 0o077, file).toBe(0);
+});
+
+test('what can’t be sent to a thread fails its call, not the server', async () => {
+  const change = { id: 'a', from: 'QUEUED', to: 'CANCELED', at: 1, extra: () => 1 } as const;
+  await expect(store.transition(change)).rejects.toMatchObject({ code: 'internal' });
+  await store.create(newTask());
 });

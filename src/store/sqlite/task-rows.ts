@@ -97,11 +97,13 @@ function toContent(row: Row): ContentBody {
 }
 
 function toAttempts(attempts: readonly Row[], texts: readonly Row[]): AttemptInput[] {
-  return attempts.map(({ number, body }) => ({
-    number: Number(number),
-    body: String(body),
-    texts: texts.filter((text) => text['number'] === number).map(toText),
-  }));
+  return attempts
+    .map(({ number, body }) => ({
+      number: Number(number),
+      body: String(body),
+      texts: texts.filter((text) => text['number'] === number).map(toText),
+    }))
+    .sort((a, b) => a.number - b.number);
 }
 
 function toText(row: Row): TextBody {
