@@ -34,7 +34,7 @@ export async function* readLogLines(
   // A line without its end is one that was cut off: the stream is taken up again, and it comes whole.
 }
 
-export function parseLogLine(line: string): LogLine | undefined {
+function parseLogLine(line: string): LogLine | undefined {
   if (line.trim() === '') return undefined;
   let value: unknown;
   try {

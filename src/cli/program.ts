@@ -14,7 +14,7 @@ import { processSession } from './session.ts';
 import type { Session } from './session.ts';
 
 /** The command line: every command, with its help. */
-export function createProgram(context: Context): Command {
+function createProgram(context: Context): Command {
   const { session } = context;
   const program = new Command('bulkhead');
   program

@@ -73,7 +73,7 @@ export function runDocument(
 }
 
 /** `KEY=VALUE`, each. Throws `invalid`. */
-export function pairs(option: string, written: readonly string[]): Record<string, string> {
+function pairs(option: string, written: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     written.map((pair) => {
       const equals = pair.indexOf('=');

@@ -11,7 +11,7 @@ import { storageSection } from './sections/storage.ts';
 import { path } from './vocabulary.ts';
 
 /** Every key that an operator can set: the one place where keys, defaults, limits and descriptions are written. */
-export const configSchema = Type.Object(
+const configSchema = Type.Object(
   {
     server: serverSection,
     data: path(

@@ -12,7 +12,7 @@ export function createPrettyStream(destination: NodeJS.WritableStream): Writable
 }
 
 /** One line of JSON as one for people; the stack of an error follows on lines of its own. */
-export function prettyLine(line: string): string {
+function prettyLine(line: string): string {
   const { time, level, msg, err, pid: _pid, hostname: _hostname, ...rest } = parsed(line);
   const name = typeof level === 'number' ? (LEVELS.get(level) ?? String(level)) : String(level);
   const clock =

@@ -29,7 +29,7 @@ export function addDoctor(program: Command, context: Context): void {
 }
 
 /** The report for people: what was found, then what to do. */
-export function doctorView({ checks }: DoctorReport): string {
+function doctorView({ checks }: DoctorReport): string {
   const found = table(
     ['', 'CHECK', 'FOUND'],
     checks.map(({ status, title, found: what }) => [status.toUpperCase(), title, what]),
