@@ -122,7 +122,7 @@ function problem(
 function detailOf({ field, problem: detail }: FieldFault, hasNoBody: boolean): ProblemDetail {
   if (hasNoBody) return { detail, parameter: field.replace(/^\//, '') };
   return field === '' || field.startsWith('/')
-    ? { detail, pointer: `#${encodeURI(field)}` }
+    ? { detail, pointer: `#${encodeURI(field.toWellFormed()).replaceAll('#', '%23')}` }
     : { detail, parameter: field };
 }
 
