@@ -6,7 +6,7 @@
  *   npm run demo [-- --folder FOLDER]    bulkhead-data/demo by default
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ import type { TesTask } from '../src/tes/task.ts';
 import { checkResults } from './demo/check.ts';
 import { fetchInputs, type Inputs } from './demo/inputs.ts';
 import { findLeftovers } from './demo/leftovers.ts';
-import { follow, seconds } from './demo/progress.ts';
+import { duration, follow } from './demo/progress.ts';
 import { lastAttempt, outputs, phases, sandboxLines } from './demo/report.ts';
 import { startServer, type DemoFolders, type DemoServer } from './demo/server.ts';
 import { IMAGE, imageName, lambdaTask, PACKAGES, STEPS } from './demo/task.ts';
@@ -42,7 +42,7 @@ try {
   await demonstrate();
   terminal.line('');
   terminal.line(
-    `Done in ${seconds(Date.now() - started)}. Everything is in ${home}; remove that folder when you like.`,
+    `Done in ${duration(Date.now() - started)}. Everything is in ${home}; remove that folder when you like.`,
   );
 } catch (error) {
   terminal.line('');
@@ -57,11 +57,11 @@ async function demonstrate(): Promise<void> {
     folder: folders.images,
     ...IMAGE,
     packages: PACKAGES,
-    progress: (step) => terminal.live(`${imageName()}: ${step}`, seconds(Date.now() - started)),
+    progress: (step) => terminal.live(`${imageName()}: ${step}`, duration(Date.now() - started)),
     signal: interrupt.signal,
   });
   terminal.line(
-    `${imageName()} with ${PACKAGES.join(', ')}: ${image.cached ? 'there already' : `built in ${seconds(image.elapsedMs)}`}`,
+    `${imageName()} with ${PACKAGES.join(', ')}: ${image.cached ? 'there already' : `built in ${duration(image.elapsedMs)}`}`,
   );
   const inputs = await fetchInputs(folders.inputs, (message) => terminal.line(message));
   for (const file of Object.values(inputs)) terminal.line(file);
@@ -82,6 +82,8 @@ async function demonstrate(): Promise<void> {
   }
 
   terminal.heading('Left on this machine');
+  // Where it isn't empty, what it holds is found below.
+  await rmdir(folders.run).catch(() => {});
   // Where the kernel lets go of a mount or a control group a moment after the server does.
   for (let tries = 0; tries < 20 && (await findLeftovers(marks)).length > 0; tries++) await delay(100);
   const leftovers = await findLeftovers(marks);

@@ -18,10 +18,10 @@ export async function follow(
   for (;;) {
     const task = await client.get(id, 'FULL');
     if (isTerminal(task.state)) {
-      terminal.line(`${task.state} after ${seconds(Date.now() - started)}`);
+      terminal.line(`${task.state} after ${duration(Date.now() - started)}`);
       return task;
     }
-    terminal.live(describe(task, steps), seconds(Date.now() - started));
+    terminal.live(describe(task, steps), duration(Date.now() - started));
     await delay(POLL_MS, undefined, { signal });
   }
 }
@@ -34,6 +34,6 @@ function describe(task: TesTask, steps: readonly string[]): string {
   return `${bar} ${task.state.padEnd(12)} ${doing}`;
 }
 
-export function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
+export function duration(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { TesTask, TesTaskLog } from '../../src/tes/task.ts';
-import { seconds } from './progress.ts';
+import { duration } from './progress.ts';
 
 /** The time of each phase of a task that has ended, in the order in which they happened. */
 export function phases(task: TesTask, steps: readonly string[]): string[] {
@@ -18,7 +18,7 @@ export function phases(task: TesTask, steps: readonly string[]): string[] {
     { name: 'all of it', from: task.creation_time, to: log.end_time },
   ];
   return moments.map(
-    ({ name, from, to }) => `${seconds(Date.parse(to ?? '') - Date.parse(from ?? '')).padStart(8)}  ${name}`,
+    ({ name, from, to }) => `${duration(Date.parse(to ?? '') - Date.parse(from ?? '')).padStart(8)}  ${name}`,
   );
 }
 
@@ -89,5 +89,5 @@ export function lastAttempt(task: TesTask): TesTaskLog {
 }
 
 function field(name: string, value: string): string {
-  return `${name.padEnd(20)} ${value}`;
+  return `${name.padEnd(28)} ${value}`;
 }
