@@ -34,8 +34,7 @@ const folders: DemoFolders = {
 };
 const terminal = openTerminal(process.stdout);
 const interrupt = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => interrupt.abort(new Error(signal)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
 
 const started = Date.now();
 try {
@@ -46,8 +45,13 @@ try {
   );
 } catch (error) {
   terminal.line('');
-  terminal.line(`FAILED: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  if (interrupt.signal.aborted) {
+    terminal.line('Interrupted: the task was cancelled and the server stopped.');
+    process.exitCode = 130;
+  } else {
+    terminal.line(`FAILED: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
 }
 
 async function demonstrate(): Promise<void> {
@@ -79,11 +83,11 @@ async function demonstrate(): Promise<void> {
     await show(server, id, inputs);
   } finally {
     await server.stop();
+    // Where it isn't empty, what it holds is found below.
+    await rmdir(folders.run).catch(() => {});
   }
 
   terminal.heading('Left on this machine');
-  // Where it isn't empty, what it holds is found below.
-  await rmdir(folders.run).catch(() => {});
   // Where the kernel lets go of a mount or a control group a moment after the server does.
   for (let tries = 0; tries < 20 && (await findLeftovers(marks)).length > 0; tries++) await delay(100);
   const leftovers = await findLeftovers(marks);
