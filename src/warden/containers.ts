@@ -221,6 +221,7 @@ export function createContainers(options: ContainerOptions) {
         step.unblock(join(run.runtime, container, 'exec.fifo'), START_TIMEOUT_MS),
       ]);
     },
+    awaitsStart: (container: string): boolean => existsSync(join(run.runtime, container, 'exec.fifo')),
     async kill(container: string): Promise<void> {
       if (!existsSync(join(run.runtime, container))) return;
       try {

@@ -140,6 +140,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
     },
     create: containers.create,
     start: containers.start,
+    awaitsStart: containers.awaitsStart,
     kill: containers.kill,
     remove: containers.remove,
     async counters(container, slot) {

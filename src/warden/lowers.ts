@@ -24,7 +24,7 @@ export function createLowers(options: {
 }): Lowers {
   const { hand, run } = options;
   /** By slot and digest: the mount's name, and the work of making it. */
-  const mounts = new Map<string, { name: string; mounting: Promise<void> }>();
+  const mounts = new Map<string, { name: string; rootfs: string; mounting: Promise<void> }>();
   const key = (slot: number, digest: string): string => `${slot} ${digest}`;
 
   async function mountOne(slot: number, image: MappedImage, name: string): Promise<void> {
@@ -51,14 +51,17 @@ export function createLowers(options: {
       const known = mounts.get(key(slot, image.digest));
       if (known?.name === name) return known.mounting;
       const mounting = mountOne(slot, image, name);
-      mounts.set(key(slot, image.digest), { name, mounting });
+      mounts.set(key(slot, image.digest), { name, rootfs: image.rootfs, mounting });
       mounting.catch(() => mounts.delete(key(slot, image.digest)));
       await mounting;
       if (known) await hand.run(`image ${image.digest}`, unmount(known.name));
     },
     async forget(digest) {
-      for (const [at, { name }] of mounts) {
+      for (const [at, { name, rootfs }] of mounts) {
         if (!at.endsWith(` ${digest}`)) continue;
+        // Unpacked anew in the meantime: in use.
+        const current = await stat(rootfs).catch(() => undefined);
+        if (current && name.endsWith(`-${current.ino}`)) continue;
         mounts.delete(at);
         await hand.run(`forgetting image ${digest}`, unmount(name));
       }

@@ -24,6 +24,8 @@ export interface Warden {
   /** Root file system, container, evidence: all but the first instruction. Throws `runtime` and `evidence`. */
   create(request: CreateRequest): Promise<Created>;
   start(container: string): Promise<void>;
+  /** Created, and not started yet. */
+  awaitsStart(container: string): boolean;
   /** Kills every process of the container; nothing where there is none. */
   kill(container: string): Promise<void>;
   /** What the kernel counted; to be asked before `remove`. */

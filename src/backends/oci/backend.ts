@@ -1,8 +1,11 @@
-import { mkdir, open, readFile, statfs, writeFile } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
-import type { Attempt, Backend, Capacity, KillReason } from '../backend.ts';
+import type { Evidence } from '../../sandbox/sandbox.ts';
+import type { LinkedInput } from '../../warden/warden.ts';
+import type { Attempt, Backend, ExecutorExit } from '../backend.ts';
+import { attemptFolder, type AttemptFolder } from './attempt-folder.ts';
+import { measureCapacity } from './capacity.ts';
 import { explain } from './causes.ts';
 import type { OciBackendOptions } from './config.ts';
 import { executorRequest } from './executor-request.ts';
@@ -10,8 +13,7 @@ import { watchExits } from './exits.ts';
 import { containerName, ociHandle, type OciHandle } from './handle.ts';
 import { prepareImages } from './prepare.ts';
 import { createSlots } from './slots.ts';
-import type { LinkedInput } from '../../warden/warden.ts';
-import type { TaskTree } from './staging.ts';
+import type { TaskTree } from './task-tree.ts';
 
 /** Attempts as containers of an OCI runtime on this machine. All that needs privilege goes through the warden. */
 export async function createOciBackend(options: OciBackendOptions): Promise<Backend> {
@@ -21,18 +23,226 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   const slots = createSlots(capacity.slots);
   const exits = watchExits(warden.exits);
   /** Digests that this process holds for an attempt. */
-  const pinned = new Map<string, readonly string[]>();
-  const killed = new Map<string, KillReason>();
+  const pinned = new Map<string, Promise<readonly string[]>>();
   /** Containers that are being removed, by attempt. */
   const removals = new Map<string, Promise<void>[]>();
-  const trees = new Map<string, TaskTree>();
-  /** Slot that a disk of some size was last used in, so that a ready one is taken. */
+  /** Size of the disk that a slot was last used with, so that a ready one is taken. */
   const sizes = new Map<number, string>();
 
-  const folderOf = (id: string): string => join(options.folder, id);
-  const executorFolder = (id: string, index: number): string => join(folderOf(id), String(index));
+  const folderOf = ({ id }: { readonly id: string }): AttemptFolder =>
+    attemptFolder(join(options.folder, id));
 
-  /** Makes the workspace, once: what it looks like is on disk, for a server that comes after this one. */
+  return {
+    kind: 'oci',
+    capacity: async () => capacity,
+    prepare,
+
+    async stageIn(given, attempt, signal) {
+      const handle = ociHandle(given);
+      await pin(handle);
+      const links = await linkable(handle, attempt, signal);
+      const made = await makeWorkspace(handle, attempt, links);
+      await staging.stageIn(attempt, made, new Set(links.map(({ path }) => path)), signal);
+    },
+
+    async start(given, attempt, index) {
+      const handle = ociHandle(given);
+      await pin(handle);
+      await assertAlive(handle);
+      const container = containerName(handle.id, index);
+      const before = await folderOf(handle).started(index).read();
+      if (before && !warden.awaitsStart(container)) return before.evidence;
+      // The shared root file system can be mounted for one container at a time.
+      if (handle.trees[0] === '/') await settled(handle.id);
+      return create(handle, attempt, index);
+    },
+
+    async wait(given, attempt, index) {
+      const handle = ociHandle(given);
+      slots.claim(handle.slot);
+      const folder = folderOf(handle);
+      const known = await folder.exited(index).read();
+      if (known) return known;
+      const container = containerName(handle.id, index);
+      const started = await folder.started(index).read();
+      if (!started || warden.awaitsStart(container)) {
+        throw new BulkheadError('not-found', `executor ${index} was never started`);
+      }
+      return finish(handle, attempt, index, started.at);
+    },
+
+    async stageOut(given, attempt, signal) {
+      const handle = ociHandle(given);
+      await pin(handle);
+      if ((attempt.document.outputs ?? []).length === 0) return { outputs: [], messages: [], failures: [] };
+      await warden.syncDisk(handle.slot);
+      return staging.stageOut(attempt, await workspace(handle), signal);
+    },
+
+    async kill(given, reason) {
+      const handle = ociHandle(given);
+      const folder = folderOf(handle);
+      await folder.make();
+      if (!(await folder.killed.read())) await folder.killed.write({ reason });
+      for (const index of handle.executors.keys()) await warden.kill(containerName(handle.id, index));
+    },
+
+    async release(given) {
+      await release(ociHandle(given));
+    },
+
+    async sweep(known) {
+      const handles = known.map(ociHandle);
+      for (const { slot } of handles) slots.claim(slot);
+      const ids = new Set(handles.map(({ id }) => id));
+      for (const name of await readdir(options.folder)) {
+        const folder = folderOf({ id: name });
+        if (ids.has(name) || (await folder.released.read())) continue;
+        // Whoever still holds its handle can do nothing with it any more.
+        if (!(await folder.killed.read())) await folder.killed.write({ reason: 'system-error' });
+        await folder.released.write({});
+      }
+      await warden.sweep({
+        containers: handles.flatMap((handle) =>
+          [...handle.executors.keys()].map((index) => containerName(handle.id, index)),
+        ),
+        slots: handles.map(({ slot }) => slot),
+      });
+    },
+
+    async readLog(given, index, stream, offset, maxBytes) {
+      return folderOf(ociHandle(given)).log(index, stream, offset, maxBytes);
+    },
+
+    async close() {
+      exits.close();
+      await Promise.allSettled([...removals.values()].flat());
+    },
+  };
+
+  async function prepare(
+    attempt: Attempt,
+    progress: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<OciHandle> {
+    const id = `${attempt.taskId}-${attempt.number}`;
+    const { executors, trees, digests } = await prepareImages(options, attempt, progress, signal);
+    const { diskBytes: bytes, diskInodes: inodes } = attempt.sandbox.limits;
+    const size = `${bytes}/${inodes}`;
+    const slot = slots.take([...sizes].filter(([, other]) => other === size).map(([ready]) => ready));
+    const handle: OciHandle = { backend: 'oci', id, slot, trees, executors };
+    pinned.set(id, Promise.resolve(digests));
+    try {
+      await folderOf(handle).make();
+      await warden.openDisk({ slot, bytes, inodes });
+      sizes.set(slot, size);
+      await mapImages(handle);
+      if (signal.aborted) throw new BulkheadError('canceled', 'the task was canceled while it was prepared');
+      return handle;
+    } catch (error) {
+      await release(handle);
+      throw error;
+    }
+  }
+
+  /** A container, read back, then its first instruction; nothing of it stays where that fails. */
+  async function create(handle: OciHandle, attempt: Attempt, index: number): Promise<Evidence> {
+    const container = containerName(handle.id, index);
+    const folder = folderOf(handle);
+    try {
+      // Of an earlier process that was killed before it started what it had created.
+      await warden.remove(container);
+      await changeOwner(handle, index);
+      const { evidence } = await warden.create(executorRequest(handle, attempt, index, folder.path));
+      await folder.started(index).write({ at: options.now(), evidence });
+      await assertAlive(handle);
+      await warden.start(container);
+      return evidence;
+    } catch (error) {
+      await warden.remove(container);
+      await assertAlive(handle);
+      throw error;
+    }
+  }
+
+  async function finish(
+    handle: OciHandle,
+    attempt: Attempt,
+    index: number,
+    startedAt: number,
+  ): Promise<ExecutorExit> {
+    const folder = folderOf(handle);
+    const container = containerName(handle.id, index);
+    const exit = await exits.wait(container, () => warden.isWatched(folder.executor(index)));
+    const [counters, killed, stdout, stderr] = await Promise.all([
+      warden.counters(container, handle.slot),
+      folder.killed.read(),
+      head(folder, index, 'stdout'),
+      head(folder, index, 'stderr'),
+    ]);
+    const command = attempt.document.executors[index]?.command[0] ?? '';
+    const explained = explain({
+      exit,
+      counters,
+      killed: killed?.reason,
+      command,
+      sandbox: attempt.sandbox,
+      stderr,
+    });
+    const result = { ...explained, startedAt, endedAt: Math.max(exit.endedAt, startedAt), stdout };
+    await folder.exited(index).write(result);
+    // Off the way to the next state; `release` waits for it.
+    const removal = warden.remove(container);
+    removal.catch(() => {});
+    removals.set(handle.id, [...(removals.get(handle.id) ?? []), removal]);
+    return result;
+  }
+
+  async function release(handle: OciHandle): Promise<void> {
+    const folder = folderOf(handle);
+    // Its slot may be another's by now.
+    if (await folder.released.read()) return;
+    await settled(handle.id);
+    for (const index of handle.executors.keys()) await warden.remove(containerName(handle.id, index));
+    await warden.closeDisk(handle.slot);
+    for (const digest of (await pinned.get(handle.id)) ?? []) images.release(digest);
+    pinned.delete(handle.id);
+    await folder.make();
+    await folder.released.write({});
+    slots.free(handle.slot);
+  }
+
+  /** After a restart, an image that a running attempt needs must not be collected. */
+  async function pin(handle: OciHandle): Promise<void> {
+    await assertAlive(handle);
+    slots.claim(handle.slot);
+    if (pinned.has(handle.id)) return void (await pinned.get(handle.id));
+    const pinning = acquireAll(handle);
+    pinned.set(handle.id, pinning);
+    pinning.catch(() => pinned.delete(handle.id));
+    await pinning;
+  }
+
+  async function acquireAll(handle: OciHandle): Promise<readonly string[]> {
+    const digests: string[] = [];
+    for (const { image } of handle.executors) {
+      if (digests.includes(image.digest)) continue;
+      await images.acquire(image, () => {}, new AbortController().signal);
+      digests.push(image.digest);
+    }
+    await mapImages(handle);
+    return digests;
+  }
+
+  async function mapImages(handle: OciHandle): Promise<void> {
+    for (const { unpacked } of handle.executors) await warden.mapImage(handle.slot, unpacked);
+  }
+
+  async function settled(id: string): Promise<void> {
+    await Promise.allSettled(removals.get(id) ?? []);
+    removals.delete(id);
+  }
+
   async function makeWorkspace(
     handle: OciHandle,
     attempt: Attempt,
@@ -49,173 +259,15 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       sandbox: attempt.sandbox,
       links,
     });
-    await keepTree(handle, { root, uid, gid });
+    await folderOf(handle).workspace.write({ root, uid, gid });
     return { root, uid, gid };
   }
 
-  async function keepTree(handle: OciHandle, made: TaskTree): Promise<void> {
-    await writeFile(join(folderOf(handle.id), 'workspace.json'), JSON.stringify(made), { mode: 0o600 });
-    trees.set(handle.id, made);
+  async function workspace(handle: OciHandle): Promise<TaskTree> {
+    const made = await folderOf(handle).workspace.read();
+    if (!made) throw new BulkheadError('internal', 'the inputs were not staged');
+    return made;
   }
-
-  async function tree(handle: OciHandle): Promise<TaskTree> {
-    const known = trees.get(handle.id);
-    if (known) return known;
-    const text = await readFile(join(folderOf(handle.id), 'workspace.json'), 'utf8');
-    const { root, uid, gid }: TaskTree = JSON.parse(text);
-    return { root, uid, gid };
-  }
-
-  /** After a restart, an image that a running attempt needs must not be collected. */
-  async function pin(handle: OciHandle): Promise<void> {
-    slots.claim(handle.slot);
-    if (pinned.has(handle.id)) return;
-    const digests: string[] = [];
-    pinned.set(handle.id, digests);
-    for (const { image } of handle.executors) {
-      if (digests.includes(image.digest)) continue;
-      await images.acquire(image, () => {}, new AbortController().signal);
-      digests.push(image.digest);
-    }
-    await mapImages(handle);
-  }
-
-  async function mapImages(handle: OciHandle): Promise<void> {
-    for (const { unpacked } of handle.executors) await warden.mapImage(handle.slot, unpacked);
-  }
-
-  async function removed(id: string): Promise<void> {
-    await Promise.all(removals.get(id) ?? []);
-    removals.delete(id);
-  }
-
-  return {
-    kind: 'oci',
-    capacity: async () => capacity,
-
-    async prepare(attempt, progress, signal) {
-      const id = `${attempt.taskId}-${attempt.number}`;
-      const { executors, trees: places, digests } = await prepareImages(options, attempt, progress, signal);
-      const { diskBytes: bytes, diskInodes: inodes } = attempt.sandbox.limits;
-      const size = `${bytes}/${inodes}`;
-      const slot = slots.take([...sizes].filter(([, other]) => other === size).map(([ready]) => ready));
-      const handle: OciHandle = { backend: 'oci', id, slot, trees: places, executors };
-      pinned.set(id, digests);
-      try {
-        await mkdir(folderOf(id), { recursive: true, mode: 0o700 });
-        await warden.openDisk({ slot, bytes, inodes });
-        sizes.set(slot, size);
-        await mapImages(handle);
-        if (signal.aborted)
-          throw new BulkheadError('canceled', 'the task was canceled while it was prepared');
-        return handle;
-      } catch (error) {
-        await releaseAll(handle);
-        throw error;
-      }
-    },
-
-    async stageIn(given, attempt, signal) {
-      const handle = ociHandle(given);
-      await pin(handle);
-      const links = await linkable(handle, attempt, signal);
-      const made = await makeWorkspace(handle, attempt, links);
-      await staging.stageIn(attempt, made, new Set(links.map(({ path }) => path)), signal);
-    },
-
-    async start(given, attempt, index) {
-      const handle = ociHandle(given);
-      await pin(handle);
-      assertAlive(handle);
-      if (handle.trees[0] === '/') await removed(handle.id);
-      await changeOwner(handle, index);
-      const container = containerName(handle.id, index);
-      try {
-        const { evidence } = await warden.create(
-          executorRequest(handle, attempt, index, folderOf(handle.id)),
-        );
-        await writeFile(join(executorFolder(handle.id, index), 'started'), String(options.now()), {
-          mode: 0o600,
-        });
-        assertAlive(handle);
-        await warden.start(container);
-        return evidence;
-      } catch (error) {
-        await warden.remove(container);
-        assertAlive(handle);
-        throw error;
-      }
-    },
-
-    async wait(given, attempt, index) {
-      const handle = ociHandle(given);
-      slots.claim(handle.slot);
-      const folder = executorFolder(handle.id, index);
-      const container = containerName(handle.id, index);
-      const startedAt = Number(await readFile(join(folder, 'started'), 'utf8').catch(() => Number.NaN));
-      if (Number.isNaN(startedAt))
-        throw new BulkheadError('not-found', `executor ${index} was never started`);
-      const exit = await exits.wait(container, () => warden.isWatched(folder));
-      const [counters, stdout, stderr] = await Promise.all([
-        warden.counters(container, handle.slot),
-        head(join(folder, 'stdout'), options.textBytes),
-        head(join(folder, 'stderr'), options.textBytes),
-      ]);
-      // Off the way to the next state; `release` waits for it.
-      const removal = warden.remove(container);
-      removal.catch(() => {});
-      removals.set(handle.id, [...(removals.get(handle.id) ?? []), removal]);
-      const command = attempt.document.executors[index]?.command[0] ?? '';
-      const explained = explain({
-        exit,
-        counters,
-        killed: killed.get(handle.id),
-        command,
-        sandbox: attempt.sandbox,
-        stderr,
-      });
-      return { ...explained, startedAt, endedAt: Math.max(exit.endedAt, startedAt), stdout };
-    },
-
-    async stageOut(given, attempt, signal) {
-      const handle = ociHandle(given);
-      await pin(handle);
-      if ((attempt.document.outputs ?? []).length === 0) return { outputs: [], messages: [], failures: [] };
-      await warden.syncDisk(handle.slot);
-      return staging.stageOut(attempt, await tree(handle), signal);
-    },
-
-    async kill(given, reason) {
-      const handle = ociHandle(given);
-      if (!killed.has(handle.id)) killed.set(handle.id, reason);
-      for (const index of handle.executors.keys()) await warden.kill(containerName(handle.id, index));
-    },
-
-    async release(given) {
-      await releaseAll(ociHandle(given));
-    },
-
-    async sweep(known) {
-      const handles = known.map(ociHandle);
-      for (const { slot } of handles) slots.claim(slot);
-      await warden.sweep({
-        containers: handles.flatMap((handle) =>
-          [...handle.executors.keys()].map((index) => containerName(handle.id, index)),
-        ),
-        slots: handles.map(({ slot }) => slot),
-      });
-    },
-
-    async readLog(given, index, stream, offset, maxBytes) {
-      const handle = ociHandle(given);
-      return part(join(executorFolder(handle.id, index), stream), offset, maxBytes);
-    },
-
-    async close() {
-      exits.close();
-      await Promise.allSettled([...removals.values()].flat());
-    },
-  };
 
   /** Inputs that need no copy: not where an image has files of its own in a shared folder, as two overlays don't stack. */
   async function linkable(
@@ -228,62 +280,31 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     return staging.links(attempt, signal);
   }
 
-  function assertAlive(handle: OciHandle): void {
-    if (killed.has(handle.id))
-      throw new BulkheadError('canceled', 'the attempt was killed before this executor started');
-  }
-
   /** Another image may run as another user: what earlier executors made must be writable for it. */
   async function changeOwner(handle: OciHandle, index: number): Promise<void> {
     const [before, now] = [handle.executors[index - 1]?.user, handle.executors[index]?.user];
     if (!before || !now || (before.uid === now.uid && before.gid === now.gid) || handle.trees[0] === '/')
       return;
     await warden.chownWorkspace(handle.slot, now.uid, now.gid);
-    const { root, uid, gid } = await tree(handle);
-    await keepTree(handle, {
+    const { root, uid, gid } = await workspace(handle);
+    await folderOf(handle).workspace.write({
       root,
       uid: uid - before.uid + now.uid,
       gid: gid - before.gid + now.gid,
     });
   }
 
-  async function releaseAll(handle: OciHandle): Promise<void> {
-    await Promise.allSettled(removals.get(handle.id) ?? []);
-    removals.delete(handle.id);
-    for (const index of handle.executors.keys()) await warden.remove(containerName(handle.id, index));
-    await warden.closeDisk(handle.slot);
-    for (const digest of pinned.get(handle.id) ?? []) images.release(digest);
-    pinned.delete(handle.id);
-    trees.delete(handle.id);
-    slots.free(handle.slot);
+  async function assertAlive(handle: OciHandle): Promise<void> {
+    const killed = await folderOf(handle).killed.read();
+    if (killed)
+      throw new BulkheadError(
+        'canceled',
+        `the attempt was ended (${killed.reason}) before this executor started`,
+      );
   }
-}
 
-async function measureCapacity({ slots, reserved, diskFolder }: OciBackendOptions): Promise<Capacity> {
-  await mkdir(diskFolder, { recursive: true, mode: 0o700 });
-  const disk = await statfs(diskFolder);
-  const cpuCores = Math.max(0, availableParallelism() - reserved.cpuCores);
-  return {
-    cpuCores,
-    memoryBytes: Math.max(0, totalmem() - reserved.memoryBytes),
-    diskBytes: Math.max(0, disk.bavail * disk.bsize - reserved.diskBytes),
-    slots: slots === 'auto' ? Math.max(8, Math.ceil(cpuCores) * 4) : slots,
-  };
-}
-
-/** The first bytes as text; a character that is cut at the end is left out. */
-async function head(path: string, bytes: number): Promise<string> {
-  return new TextDecoder().decode(await part(path, 0, bytes), { stream: true });
-}
-
-async function part(path: string, offset: number, maxBytes: number): Promise<Uint8Array> {
-  const file = await open(path, 'r').catch(() => undefined);
-  if (!file) return new Uint8Array();
-  try {
-    const buffer = new Uint8Array(maxBytes);
-    const { bytesRead } = await file.read(buffer, 0, maxBytes, offset);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
+  /** The first bytes as text; a character that is cut at the end is left out. */
+  async function head(folder: AttemptFolder, index: number, stream: 'stdout' | 'stderr'): Promise<string> {
+    return new TextDecoder().decode(await folder.log(index, stream, 0, options.textBytes), { stream: true });
   }
 }

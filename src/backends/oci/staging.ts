@@ -1,3 +1,8 @@
+import type { Storages } from '../../storage/storage.ts';
+import type { ConfinedTrees } from '../../warden/confined-tree.ts';
+import { linkableInputs, stageIn } from './stage-in.ts';
+import { stageOut } from './stage-out.ts';
+import type { TaskTree } from './task-tree.ts';
 import type { LinkedInput } from '../../warden/warden.ts';
 import type { Attempt, StageOutResult } from '../backend.ts';
 
@@ -10,10 +15,18 @@ export interface Staging {
   stageOut(attempt: Attempt, tree: TaskTree, signal: AbortSignal): Promise<StageOutResult>;
 }
 
-export interface TaskTree {
-  /** The host folder in which the task's files stand at their places in the container. */
-  readonly root: string;
-  /** Host ids of who runs. */
-  readonly uid: number;
-  readonly gid: number;
+/** Staging by confined trees and the storages that the site has. */
+export function createStaging(options: {
+  readonly storages: Storages;
+  readonly trees: ConfinedTrees;
+  readonly missingOutputs: 'record' | 'error';
+  /** Every input is copied, also where it could appear without. */
+  readonly copiesAll: boolean;
+}): Staging {
+  return {
+    links: async (attempt, signal) =>
+      options.copiesAll ? [] : linkableInputs({ ...options, attempt, signal }),
+    stageIn: (attempt, tree, linked, signal) => stageIn({ ...options, attempt, tree, linked, signal }),
+    stageOut: (attempt, tree, signal) => stageOut({ ...options, attempt, tree, signal }),
+  };
 }

@@ -1,0 +1,266 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import packageFile from '../package.json' with { type: 'json' };
+import type { Authenticator } from './auth/authenticator.ts';
+import { createBasicAuthenticator } from './auth/basic.ts';
+import { createBearerAuthenticator } from './auth/bearer.ts';
+import { createAccounts } from './auth/accounts.ts';
+import { createCompositeAuthenticator } from './auth/composite.ts';
+import { createNoneAuthenticator } from './auth/none.ts';
+import type { Backend } from './backends/backend.ts';
+import { createOciBackend } from './backends/oci/backend.ts';
+import { createStaging } from './backends/oci/staging.ts';
+import type { Config } from './config/schema.ts';
+import { runCommandLine } from './cli/program.ts';
+import { createEngine } from './engine/service.ts';
+import { createHttpServer } from './http/server.ts';
+import type { ImageProvider } from './images/images.ts';
+import { createImageProvider } from './images/provider.ts';
+import { resolveUser } from './images/user.ts';
+import { admit } from './policy/admission.ts';
+import { SUPPORTED_PARAMETERS } from './policy/parameters.ts';
+import type { SitePolicy } from './policy/site.ts';
+import { createFileStorage } from './storage/file.ts';
+import { createHttpStorage } from './storage/http.ts';
+import { createStorages } from './storage/registry.ts';
+import { lockDataFolder } from './store/sqlite/lock.ts';
+import { openSqliteStore } from './store/sqlite/sqlite.ts';
+import { createLogger, type Logger } from './telemetry/logger.ts';
+import type { ServiceDescription } from './tes/service-info.ts';
+import { examineHost } from './warden/doctor.ts';
+import { openLocalWarden } from './warden/local-warden.ts';
+import { createConfinedTrees } from './warden/tree.ts';
+import { discardImage, unpackImage } from './warden/unpack.ts';
+import type { Warden } from './warden/warden.ts';
+
+const COLLECT_IMAGES_EVERY_MS = 10 * 60_000;
+const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'auto' };
+/** The threads of the store hold little; what they take counts in the memory of an idle server. */
+const STORE_HEAP_MEGABYTES = 256;
+
+process.exitCode = await runCommandLine(process.argv.slice(2), {
+  serve,
+  doctor: async () => ({ checks: await examineHost(DOCTOR) }),
+  accounts: ({ auth }) => createAccounts({ usersFile: auth.users_file, tokensFile: auth.tokens_file }),
+  version: packageFile.version,
+});
+
+/** Runs a server until it is told to stop. Throws `config`, `host`, `store…`, and what listening throws. */
+async function serve(config: Config): Promise<void> {
+  const logger = createLogger({ level: config.log.level, format: config.log.format });
+  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  const data = await realpath(config.data);
+  const lock = lockDataFolder(data);
+  const store = await openSqliteStore({
+    path: join(data, 'bulkhead.sqlite'),
+    heapMegabytes: STORE_HEAP_MEGABYTES,
+  });
+  const { warden, images, backend, attempts } = await openBackend(config, data);
+  const engine = createEngine({
+    store,
+    backend,
+    now: Date.now,
+    logger,
+    limits: { retentionMs: config.limits.retention },
+    forget: (taskIds) => forgetAttempts(attempts, taskIds),
+  });
+  await engine.start();
+
+  const site = sitePolicy(config);
+  const http = createHttpServer({
+    store,
+    engine,
+    authenticator: authenticator(config, logger),
+    admit: async (document, principal) => admit({ site, document, principal, machine: engine.capacity() }),
+    serviceInfo: serviceDescription(config),
+    storageLocations: config.storage.file.roots.map(({ path }) => `file://${path}`),
+    parameterKeys: SUPPORTED_PARAMETERS,
+    cors: { origins: config.server.cors.origins },
+    limits: { bodyBytes: config.server.body_limit, contentBytes: config.limits.content_bytes },
+    logger,
+    now: Date.now,
+    newId,
+  });
+  const address = await http.listen({ host: config.server.host, port: config.server.port });
+  logger.info({ address, data }, `serving TES 1.1 at ${address}/ga4gh/tes/v1`);
+  const collecting = setInterval(() => void collectImages(images, warden, logger), COLLECT_IMAGES_EVERY_MS);
+  collecting.unref();
+
+  const signal = await stopSignal();
+  logger.info({ signal }, 'stopping: nothing new is started, what runs goes on');
+  clearInterval(collecting);
+  await http.close();
+  await engine.stop({ drain: false });
+  const kept = (await store.active()).flatMap(({ attempts: tries }) => tries.at(-1)?.handle ?? []);
+  await backend.close();
+  await warden.close({ keep: kept.flatMap(slotOf) });
+  await store.close();
+  lock.release();
+}
+
+async function openBackend(
+  config: Config,
+  data: string,
+): Promise<{ warden: Warden; images: ImageProvider; backend: Backend; attempts: string }> {
+  const attempts = join(config.backend.work, 'attempts');
+  const diskFolder = join(config.backend.work, 'disks');
+  await mkdir(config.backend.work, { recursive: true, mode: 0o700 });
+  const warden = await openLocalWarden({
+    dataFolder: data,
+    runFolder: config.backend.run,
+    diskFolder,
+    runtime: config.backend.runtime,
+    idBase: config.backend.id_base,
+    poolSize: config.backend.disk_pool === 'auto' ? 4 : config.backend.disk_pool,
+  });
+  const images = await createImageProvider({
+    folder: config.images.store,
+    layouts: config.images.layouts,
+    registries: config.images.registries.map(({ prefix, location, mirrors, plain_http, ca_file }) => ({
+      prefix,
+      ...(location === undefined ? {} : { location }),
+      mirrors: mirrors.map((mirror) => ({
+        location: mirror.location,
+        plainHttp: mirror.plain_http,
+        ...(mirror.ca_file === undefined ? {} : { caFile: mirror.ca_file }),
+      })),
+      plainHttp: plain_http,
+      ...(ca_file === undefined ? {} : { caFile: ca_file }),
+    })),
+    onlyListedRegistries: config.images.only_listed_registries,
+    ...(config.images.auth_file === undefined ? {} : { authFile: config.images.auth_file }),
+    idBase: config.backend.id_base,
+    unpack: unpackImage,
+    discard: discardImage,
+    limits: {
+      imageBytes: config.images.image_bytes,
+      imageFiles: config.images.image_files,
+      storeBytes: config.images.max_size,
+      unusedMs: config.images.max_age,
+      requestTimeoutMs: config.images.request_timeout,
+      stallTimeoutMs: config.images.stall_timeout,
+    },
+    environment: process.env,
+    now: Date.now,
+  });
+  const trees = createConfinedTrees();
+  const file = createFileStorage({
+    roots: config.storage.file.roots.map(({ path, write, owner }) => ({
+      path,
+      write,
+      ...(owner === undefined ? {} : { owner }),
+    })),
+    trees,
+  });
+  const http = createHttpStorage({
+    allowPrivate: config.storage.http.allow_private,
+    maxBytes: config.storage.http.max_bytes,
+    idleMs: config.storage.http.timeout,
+  });
+  const backend = await createOciBackend({
+    warden,
+    images,
+    staging: createStaging({
+      storages: createStorages([file, http]),
+      trees,
+      missingOutputs: config.storage.missing_outputs,
+      copiesAll: config.storage.file.copy === 'always',
+    }),
+    resolveUser,
+    folder: attempts,
+    diskFolder,
+    slots: config.backend.slots,
+    reserved: {
+      cpuCores: config.limits.reserved.cpu_cores,
+      memoryBytes: config.limits.reserved.memory,
+      diskBytes: config.limits.reserved.disk,
+    },
+    textBytes: config.limits.stdio_text,
+    now: Date.now,
+  });
+  return { warden, images, backend, attempts };
+}
+
+function authenticator(config: Config, logger: Logger): Authenticator {
+  if (config.auth.mode === 'none') return createNoneAuthenticator();
+  const onProblem = (problem: string): void => logger.error(problem);
+  return createCompositeAuthenticator({
+    basic: createBasicAuthenticator({
+      usersFile: config.auth.users_file,
+      rememberMs: config.auth.remember,
+      onProblem,
+    }),
+    bearer: createBearerAuthenticator({ tokensFile: config.auth.tokens_file, onProblem }),
+  });
+}
+
+function sitePolicy({ policy, limits }: Config): SitePolicy {
+  const { profile, cpu_cores, ram_gb, disk_gb, disk_inodes, pids, open_files, timeout, queue_timeout } =
+    policy.defaults;
+  return {
+    defaults: {
+      profile,
+      cpu_cores,
+      ram_gb,
+      disk_gb,
+      disk_inodes: disk_inodes === 'auto' ? null : disk_inodes,
+      pids,
+      open_files,
+      log_bytes: limits.stdio_bytes,
+      timeout,
+      queue_time: queue_timeout,
+    },
+    ceilings: policy.ceilings,
+    profiles: {},
+  };
+}
+
+function serviceDescription({ server: { service_info: info } }: Config): ServiceDescription {
+  return {
+    id: info.id,
+    name: info.name,
+    organization: info.organization,
+    version: info.version ?? packageFile.version,
+    ...(info.description === undefined ? {} : { description: info.description }),
+    ...(info.contact_url === undefined ? {} : { contactUrl: info.contact_url }),
+    ...(info.documentation_url === undefined ? {} : { documentationUrl: info.documentation_url }),
+    ...(info.environment === undefined ? {} : { environment: info.environment }),
+    ...(info.created_at === undefined ? {} : { createdAt: info.created_at }),
+    ...(info.updated_at === undefined ? {} : { updatedAt: info.updated_at }),
+  };
+}
+
+/** 120 bits in lower-case base 32: also fit for a container's name and a cgroup's. */
+function newId(): string {
+  return Array.from(randomBytes(24), (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('');
+}
+
+async function forgetAttempts(folder: string, taskIds: readonly string[]): Promise<void> {
+  const gone = new Set(taskIds);
+  for (const name of await readdir(folder)) {
+    if (gone.has(name.replace(/-\d+$/, ''))) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+async function collectImages(images: ImageProvider, warden: Warden, logger: Logger): Promise<void> {
+  try {
+    const { removed, freedBytes } = await images.collect();
+    for (const digest of removed) await warden.forgetImage(digest);
+    if (removed.length > 0) logger.info({ removed, freedBytes }, 'removed images that were not used');
+  } catch (error) {
+    logger.warn({ err: error }, 'unused images could not be removed; it is tried again');
+  }
+}
+
+function slotOf(handle: unknown): number[] {
+  return typeof handle === 'object' && handle !== null && 'slot' in handle && typeof handle.slot === 'number'
+    ? [handle.slot]
+    : [];
+}
+
+async function stopSignal(): Promise<NodeJS.Signals> {
+  return await new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+  });
+}
