@@ -111,6 +111,33 @@ describe('bulkhead run', () => {
     expect(headers?.['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  test.each([
+    [
+      ['alpine', '--', 'ls', '-l'],
+      ['ls', '-l'],
+    ],
+    [
+      ['alpine', 'ls', '-l', '--json'],
+      ['ls', '-l', '--json'],
+    ],
+    [
+      ['alpine', '--', '--', 'x'],
+      ['--', 'x'],
+    ],
+    [
+      ['alpine', 'grep', '--', '-x'],
+      ['grep', '--', '-x'],
+    ],
+    [['--', 'alpine', '--', 'ls'], ['ls']],
+  ])('of %j the command is %j', async (args, command) => {
+    const { received } = await run({}, ['-d', ...args]);
+    expect(submitted(received)).toMatchObject({ executors: [{ image: 'alpine', command }] });
+  });
+
+  test('without a command, or with `--` alone, is refused', async () => {
+    expect((await run({}, ['alpine', '--'])).err).toContain('No command');
+  });
+
   test('sends standard input along, as an input of the task', async () => {
     const session = fakeSession();
     session.typed.end('zwölf\n');

@@ -68,7 +68,9 @@ export function addRun(program: Command, context: Context): void {
         '\nExit codes: those of the command; 125 the server failed, 130 canceled or left. See docs/cli.md.\n',
     )
     .action(async (image: string, command: string[], options: Options) => {
-      context.endWith(await run(context, image, command, options));
+      // Passing options through passes on the `--` before the command too; a second one is the command's own.
+      const words = command[0] === '--' ? command.slice(1) : command;
+      context.endWith(await run(context, image, words, options));
     });
 }
 
