@@ -10,6 +10,8 @@ export function openTerminal(output: NodeJS.WriteStream): Terminal {
   const isLive = output.isTTY && process.env['TERM'] !== 'dumb';
   const clear = isLive ? '\r\u001b[2K' : '';
   const bold = (text: string) => (isLive ? `\u001b[1m${text}\u001b[0m` : text);
+  // Whoever reads this may go away (`| head`): the server must be stopped nevertheless.
+  output.on('error', () => {});
   let last = '';
   return {
     heading: (text) => output.write(`${clear}\n${bold(text)}\n`),
