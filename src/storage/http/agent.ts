@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { callbackify } from 'node:util';
 import { Agent, buildConnector } from 'undici';
 import { BulkheadError } from '../../errors.ts';
 import { type AllowedAddresses, addressProblem } from '../addresses.ts';
@@ -27,19 +28,19 @@ export function createAgent({ allowed, idleMs, resolve, ca }: AgentOptions): Age
     timeout: Math.min(idleMs, MAX_CONNECT_MS),
     ...(ca === undefined ? {} : { ca }),
   });
+  const choose = callbackify(chooseAddress);
   return new Agent({
     headersTimeout: idleMs,
     bodyTimeout: idleMs,
     connect(options, callback) {
       const host = options.hostname.replace(/^\[|\]$/g, '');
       const port = Number(options.port || (options.protocol === 'https:' ? 443 : 80));
-      chooseAddress({ host, port }, allowed, resolve)
-        .then((address) => {
-          // The certificate is the name's, not the address's.
-          const servername = options.servername ?? (isIP(host) === 0 ? host : '');
-          connect({ ...options, hostname: address, host: address, port: String(port), servername }, callback);
-        })
-        .catch((error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null));
+      choose({ host, port }, allowed, resolve, (error, address) => {
+        if (error) return callback(error, null);
+        // The certificate is the name's, not the address's.
+        const servername = options.servername ?? (isIP(host) === 0 ? host : '');
+        connect({ ...options, hostname: address, host: address, port: String(port), servername }, callback);
+      });
     },
   });
 }
