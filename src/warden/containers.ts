@@ -92,7 +92,7 @@ export function createContainers(options: ContainerOptions) {
       ]);
       pid = Number(answer);
     } catch (error) {
-      throw await creationFailure(error, folder);
+      throw creationFailure(error, await runtimeLog(folder));
     }
     const observed = await observe(
       pid,
@@ -174,32 +174,24 @@ export function createContainers(options: ContainerOptions) {
   }
 
   function conmonCommand(container: string, folder: string): string[] {
+    const named: Record<string, string> = {
+      'api-version': '1',
+      cid: container,
+      cuuid: container,
+      bundle: folder,
+      runtime: options.runtime.path,
+      'container-pidfile': join(folder, 'pid'),
+      'conmon-pidfile': join(folder, 'conmon.pid'),
+      'exit-dir': run.exits,
+      'log-path': 'passthrough',
+      'log-level': 'error',
+    };
+    const forRuntime = [...runtimeArgs, '--log', join(folder, 'runtime.log'), '--log-format', 'json'];
     return [
       options.conmon,
-      ...[
-        '--api-version',
-        '1',
-        '--cid',
-        container,
-        '--cuuid',
-        container,
-        '--bundle',
-        folder,
-        '--runtime',
-        options.runtime.path,
-      ],
-      ...[
-        '--container-pidfile',
-        join(folder, 'pid'),
-        '--conmon-pidfile',
-        join(folder, 'conmon.pid'),
-        '--exit-dir',
-        run.exits,
-      ],
-      ...['--log-path', 'passthrough', '--log-level', 'error', '--no-sync-log'],
-      ...[...runtimeArgs, '--log', join(folder, 'runtime.log'), '--log-format', 'json'].flatMap(
-        (argument) => ['--runtime-arg', argument],
-      ),
+      ...Object.entries(named).flatMap(([name, value]) => [`--${name}`, value]),
+      '--no-sync-log',
+      ...forRuntime.flatMap((argument) => ['--runtime-arg', argument]),
     ];
   }
 
@@ -266,10 +258,13 @@ export function createContainers(options: ContainerOptions) {
   };
 }
 
+async function runtimeLog(folder: string): Promise<string> {
+  return readFile(join(folder, 'runtime.log'), 'utf8').catch(() => '');
+}
+
 /** What the runtime said, rather than that conmon failed. */
-async function creationFailure(error: unknown, folder: string): Promise<unknown> {
+function creationFailure(error: unknown, log: string): unknown {
   if (!isBulkheadError(error) || error.code !== 'warden') return error;
-  const log = await readFile(join(folder, 'runtime.log'), 'utf8').catch(() => '');
   const said = [...log.matchAll(/"msg":"((?:[^"\\]|\\.)*)"/g)].at(-1)?.[1];
   return said === undefined
     ? error

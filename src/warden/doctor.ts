@@ -218,7 +218,6 @@ function summary({ runtime, grade, observed }: Evidence): string {
 
 async function sizeChecks(folder: string): Promise<HostCheck[]> {
   const disk = await statfs(folder);
-  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   return [
     {
       id: 'size',
@@ -227,6 +226,10 @@ async function sizeChecks(folder: string): Promise<HostCheck[]> {
       found: `${availableParallelism()} cores, ${gib(totalmem())} memory, ${gib(disk.bavail * disk.bsize)} free on the disk of ${tmpdir()}`,
     },
   ];
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 function failure(id: string, title: string, error: unknown, remedy: string): HostCheck {

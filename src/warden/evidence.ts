@@ -67,7 +67,7 @@ const CAPABILITY_SETS = [
 ] as const;
 
 /** What must be read, by the names above. Pure. */
-export function expectation(spec: RuntimeSpec): Record<string, string> {
+function expectation(spec: RuntimeSpec): Record<string, string> {
   const [uids] = spec.linux.uidMappings;
   const [gids] = spec.linux.gidMappings;
   const { capabilities } = spec.process;

@@ -17,7 +17,7 @@ use Errno qw(EEXIST EINVAL ENOENT EINTR EAGAIN);
 my %SYS = (
     setgroups => 116, setresuid => 117, setresgid => 119, prctl => 157, mount => 165, umount2 => 166,
     lsetxattr => 189, unshare => 272, fallocate => 285, syncfs => 306, open_tree => 428, move_mount => 429,
-    mount_setattr => 442, lchown => 94,
+    mount_setattr => 442,
 );
 my $CLONE_NEWUSER = 0x10000000;
 my $PR_SET_NO_NEW_PRIVS = 38;
@@ -30,7 +30,7 @@ my %STEPS = (
     mkdir => \&step_mkdir, write => \&step_write, sparse => \&step_sparse, xattr => \&step_xattr,
     chdir => \&step_chdir, mount => \&step_mount, umount => \&step_umount, idmap => \&step_idmap,
     allocate => \&step_allocate, sync => \&step_sync, rmdir => \&step_rmdir, unlink => \&step_unlink,
-    exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, chown => \&step_chown, copyout => \&step_copyout, unblock => \&step_unblock,
+    exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, copyout => \&step_copyout, unblock => \&step_unblock,
 );
 my $ANSWER;    # the descriptor that answers go to
 my $output = '';
@@ -165,12 +165,6 @@ sub step_allocate {
 sub step_xattr {
     my (undef, $path, $name, $value) = @_;
     syscall($SYS{lsetxattr}, $path, $name, $value, length $value, 0) == 0 or fail("set $name of $path");
-}
-
-# chown PATH UID GID: not through a symbolic link.
-sub step_chown {
-    my (undef, $path, $uid, $gid) = @_;
-    syscall($SYS{lchown}, $path, $uid + 0, $gid + 0) == 0 or fail("chown $path");
 }
 
 sub step_rmdir {

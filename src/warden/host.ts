@@ -59,7 +59,7 @@ export async function findHost(runtime: string): Promise<HostTools> {
 }
 
 /** The hard limits in /proc/PID/limits. Pure. */
-export function hardLimits(limits: string): ExecutorSpec['hardLimits'] {
+function hardLimits(limits: string): ExecutorSpec['hardLimits'] {
   const hard = (name: string): number => {
     const value = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(limits)?.[1];
     const number = Number(value);

@@ -65,6 +65,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
     unenforced: idMapped ? [] : ['id-range: shared between tasks, since this host has no id-mapped mounts'],
   });
 
+  // A disk that stayed mounted is that of an attempt which an earlier process started.
+  for (const { target, source } of await ownMounts(run.disks)) {
+    disks.adopt(Number(target.slice(run.disks.length + 1)), source);
+  }
+
   return {
     abilities: { runtime: host.runtime.version, idMappedMounts: idMapped, linkedInputs },
     exits: run.exits,
@@ -75,8 +80,8 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
       );
       // The overlay before the folders that it shows.
       const paths = names
-        .sort()
-        .reverse()
+        .toSorted()
+        .toReversed()
         .map((name) => join(run.roots, name));
       await hand.run(
         `slot ${slot}`,
@@ -138,11 +143,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
     async syncDisk(slot) {
       await hand.run(`task disk ${slot}`, [step.sync(disks.folder(slot))]);
     },
-    create: containers.create,
-    start: containers.start,
-    awaitsStart: containers.awaitsStart,
-    kill: containers.kill,
-    remove: containers.remove,
+    ...containers,
     async counters(container, slot) {
       const paths = cgroupPaths(version, cgroupParent, container);
       const [oomKills, forksRefused, full] = await Promise.all([
@@ -163,15 +164,15 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
         if (!keep.containers.includes(container)) await containers.remove(container);
       }
       const mounts = await ownMounts(run.root);
-      for (const { target, source } of mounts) {
+      for (const { target } of mounts) {
         const [room, name] = target.slice(run.root.length + 1).split('/');
         const slot = Number(/^(?:(?:slot|ws|data)-)?(\d+)(?:-\d+)?$/.exec(name ?? '')?.[1]);
         const isKept =
           (room === 'disks' && keep.slots.includes(slot)) ||
           (room === 'roots' && (keep.slots.includes(slot) || keep.containers.includes(name ?? '')));
-        if (!isKept)
-          await hand.run(`sweeping ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
-        else if (room === 'disks') disks.adopt(slot, source);
+        if (isKept) continue;
+        if (room === 'disks') await disks.discard(slot);
+        else await hand.run(`sweeping ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
       }
       for (const { device, file } of await ownLoopDevices(options.diskFolder)) {
         const slot = Number(/(\d+)\.img$/.exec(file)?.[1]);

@@ -25,7 +25,6 @@ export function createLowers(options: {
   const { hand, run } = options;
   /** By slot and digest: the mount's name, and the work of making it. */
   const mounts = new Map<string, { name: string; rootfs: string; mounting: Promise<void> }>();
-  const key = (slot: number, digest: string): string => `${slot} ${digest}`;
 
   async function mountOne(slot: number, image: MappedImage, name: string): Promise<void> {
     const target = join(run.lowers, name);
@@ -71,4 +70,8 @@ export function createLowers(options: {
   function unmount(name: string): step.Step[] {
     return [step.umount(join(run.lowers, name), step.MNT_DETACH), step.rmdir(join(run.lowers, name))];
   }
+}
+
+function key(slot: number, digest: string): string {
+  return `${slot} ${digest}`;
 }

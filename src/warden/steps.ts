@@ -43,10 +43,6 @@ export function xattr(path: string, name: string, value: string | Uint8Array): S
   return ['xattr', absolute(path), name, value];
 }
 
-export function chown(path: string, uid: number, gid: number): Step {
-  return ['chown', absolute(path), whole(uid), whole(gid)];
-}
-
 export function rmdir(path: string): Step {
   return ['rmdir', absolute(path)];
 }

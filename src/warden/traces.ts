@@ -13,7 +13,7 @@ export async function ownMounts(folder: string): Promise<{ target: string; sourc
         ? [{ target, source: unescaped(after.split(' ')[1] ?? '') }]
         : [];
     })
-    .reverse();
+    .toReversed();
 }
 
 /** Loop devices whose file stands in a folder, by losetup(8). */

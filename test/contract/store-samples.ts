@@ -37,15 +37,7 @@ export function newTask(overrides: Partial<NewTask> = {}): NewTask {
 }
 
 /** Strings that a store may get wrong: a NUL, half of a surrogate pair, SQL, and a key with a meaning in JavaScript. */
-const AWKWARD = [
-  'a\0b',
-  '\ud83d',
-  '\ude00 x',
-  "'; DROP TABLE tasks; --",
-  '😀 é é',
-  '%_*[a]?',
-  '"\\\n',
-];
+const AWKWARD = ['a\0b', '\ud83d', '\ude00 x', "'; DROP TABLE tasks; --", '😀 é é', '%_*[a]?', '"\\\n'];
 
 export function fullTask(overrides: Partial<NewTask> = {}): NewTask {
   const env: Record<string, string> = JSON.parse('{"__proto__": "own", "constructor": "own"}');

@@ -24,6 +24,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   const exits = watchExits(warden.exits);
   /** Digests that this process holds for an attempt. */
   const pinned = new Map<string, Promise<readonly string[]>>();
+  /** Ends that are being recorded, by container: several may wait for one. */
+  const finishing = new Map<string, Promise<ExecutorExit>>();
   /** Containers that are being removed, by attempt. */
   const removals = new Map<string, Promise<void>[]>();
   /** Size of the disk that a slot was last used with, so that a ready one is taken. */
@@ -68,7 +70,13 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       if (!started || warden.awaitsStart(container)) {
         throw new BulkheadError('not-found', `executor ${index} was never started`);
       }
-      return finish(handle, attempt, index, started.at);
+      const finished = finishing.get(container) ?? finish(handle, attempt, index, started.at);
+      finishing.set(container, finished);
+      try {
+        return await finished;
+      } finally {
+        finishing.delete(container);
+      }
     },
 
     async stageOut(given, attempt, signal) {

@@ -163,13 +163,16 @@ function mounts(spec: ExecutorSpec): Mount[] {
 }
 
 function rlimits({ sandbox: { limits }, hardLimits }: ExecutorSpec): Rlimit[] {
-  const set = (type: string, value: number): Rlimit => ({ type, hard: value, soft: value });
   return [
-    set('RLIMIT_NOFILE', Math.min(limits.openFiles, hardLimits.openFiles)),
-    set('RLIMIT_CORE', 0),
-    set('RLIMIT_MEMLOCK', Math.min(limits.memoryBytes, hardLimits.memlockBytes)),
-    set('RLIMIT_FSIZE', Math.min(limits.diskBytes, hardLimits.fileSizeBytes)),
+    bounded('RLIMIT_NOFILE', Math.min(limits.openFiles, hardLimits.openFiles)),
+    bounded('RLIMIT_CORE', 0),
+    bounded('RLIMIT_MEMLOCK', Math.min(limits.memoryBytes, hardLimits.memlockBytes)),
+    bounded('RLIMIT_FSIZE', Math.min(limits.diskBytes, hardLimits.fileSizeBytes)),
   ];
+}
+
+function bounded(type: string, value: number): Rlimit {
+  return { type, hard: value, soft: value };
 }
 
 const CPU_PERIOD_MICROSECONDS = 100_000;

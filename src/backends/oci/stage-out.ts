@@ -1,45 +1,52 @@
-import { isBulkheadError, type BulkheadError } from '../../errors.ts';
-import type { Storages } from '../../storage/storage.ts';
+import { type BulkheadError, isBulkheadError } from '../../errors.ts';
+import type { HostFolders, Storage, Storages } from '../../storage/storage.ts';
+import type { OutputRecord } from '../../store/store.ts';
+import { normalPath } from '../../tes/path.ts';
 import type { TesOutput } from '../../tes/task.ts';
 import { hasWildcard } from '../../tes/wildcard.ts';
-import type { OutputRecord } from '../../store/store.ts';
-import type { ConfinedTrees, TreeSource, Wanted } from '../../warden/confined-tree.ts';
+import type { ConfinedTrees, TreeSource, TreeTarget, Wanted } from '../../warden/confined-tree.ts';
 import type { Attempt, StageOutResult } from '../backend.ts';
 import type { TaskTree } from './task-tree.ts';
 
-/**
- * Collects what the outputs name, after the last process of the task is dead: from within the task's tree, so that a
- * symbolic link leads nowhere else, and without privilege. One output that fails keeps no other from being delivered.
- */
-export async function stageOut(request: {
+export interface StageOutRequest {
   readonly attempt: Attempt;
   readonly tree: TaskTree;
   readonly storages: Storages;
   readonly trees: ConfinedTrees;
+  /** What to do about an output that names a file which the task didn't make. */
   readonly missingOutputs: 'record' | 'error';
   readonly signal: AbortSignal;
-}): Promise<StageOutResult> {
-  const { attempt, tree, missingOutputs, signal } = request;
-  const source: TreeSource = { root: tree.root, as: { uid: tree.uid, gid: tree.gid }, readsAll: true };
-  const outputs: OutputRecord[] = [];
-  const messages: string[] = [];
-  const failures: string[] = [];
-  for (const output of attempt.document.outputs ?? []) {
-    const said = `output ${output.path}`;
-    const delivered = await deliver(request, source, output).catch((error: unknown): Delivered => {
-      if (!isBulkheadError(error) || error.code === 'canceled') throw error;
-      return { records: [], messages: [], failure: error };
+}
+
+/**
+ * Collects what the outputs name, after the last process of the task is dead: from within the task's tree, so that a
+ * symbolic link leads nowhere else. Those that go to folders of this host go from tree to tree, all of one folder in
+ * one go. One output that fails keeps no other from being delivered. Throws `canceled`.
+ */
+export async function stageOut(request: StageOutRequest): Promise<StageOutResult> {
+  const named = request.attempt.document.outputs ?? [];
+  const deliveries = new Map<TesOutput, Delivered>();
+  const local: LocalOutput[] = [];
+  for (const output of named) {
+    const failure = await caught(async () => {
+      const storage = request.storages.for(output.url);
+      const { folders } = storage;
+      if (folders === undefined) deliveries.set(output, await send(request, output, storage));
+      else local.push({ output, folders, ...folders.target(output.url) });
     });
-    outputs.push(...delivered.records);
-    messages.push(...delivered.messages.map((message) => `${said}: ${message}`));
-    const { failure } = delivered;
-    if (!failure) continue;
-    const isMissing = failure.code === 'storage-not-found';
-    if (isMissing && missingOutputs === 'record') messages.push(`${said} was not made: ${failure.message}`);
-    else failures.push(`${said}: ${failure.message}`);
-    signal.throwIfAborted();
+    if (failure !== undefined) deliveries.set(output, { records: [], messages: [], failure });
   }
-  return { outputs, messages, failures };
+  for (const together of Map.groupBy(local, ({ target }) => target.root).values()) {
+    for (const [output, delivered] of await copy(request, together)) deliveries.set(output, delivered);
+  }
+  return report(named, deliveries, request.missingOutputs);
+}
+
+interface LocalOutput {
+  readonly output: TesOutput;
+  readonly folders: HostFolders;
+  readonly target: TreeTarget;
+  readonly path: string;
 }
 
 interface Delivered {
@@ -48,35 +55,48 @@ interface Delivered {
   readonly failure?: BulkheadError;
 }
 
-async function deliver(
-  { attempt, storages, trees, signal }: Parameters<typeof stageOut>[0],
-  source: TreeSource,
-  output: TesOutput,
-): Promise<Delivered> {
-  const wanted = wantedOf(output);
-  const storage = storages.for(output.url);
-  const { folders } = storage;
-  if (folders) {
-    const { target, path } = folders.target(output.url);
-    const [outcome] = await trees.copy(source, target, [{ from: wanted, to: path }], signal);
-    const records = (outcome?.written ?? []).map((file) => ({
-      url: folders.urlBelow(output.url, file.path),
-      path: file.sourcePath,
-      sizeBytes: file.sizeBytes,
-    }));
-    return {
-      records,
-      messages: outcome?.messages ?? [],
-      ...(outcome?.failure ? { failure: outcome.failure } : {}),
-    };
+/** What kept one output from being delivered; what concerns them all is thrown. */
+async function caught(action: () => Promise<void>): Promise<BulkheadError | undefined> {
+  try {
+    await action();
+    return undefined;
+  } catch (error) {
+    if (!isBulkheadError(error) || error.code === 'canceled') throw error;
+    return error;
   }
+}
+
+async function copy(
+  { tree, trees, signal }: StageOutRequest,
+  together: readonly LocalOutput[],
+): Promise<Map<TesOutput, Delivered>> {
+  const [first] = together;
+  const delivered = new Map<TesOutput, Delivered>();
+  if (first === undefined) return delivered;
+  const moves = together.map(({ output, path }) => ({ from: wantedOf(output), to: path }));
+  const outcomes = await trees.copy(sourceOf(tree), first.target, moves, signal);
+  for (const [at, { output, folders }] of together.entries()) {
+    const { written = [], messages = [], failure } = outcomes[at] ?? {};
+    const records = written.map(({ path, sourcePath, sizeBytes }) => ({
+      url: folders.urlBelow(output.url, path),
+      path: sourcePath,
+      sizeBytes,
+    }));
+    delivered.set(output, { records, messages, ...(failure === undefined ? {} : { failure }) });
+  }
+  return delivered;
+}
+
+async function send(
+  { attempt, tree, trees, signal }: StageOutRequest,
+  output: TesOutput,
+  storage: Storage,
+): Promise<Delivered> {
   const messages: string[] = [];
   const places = new Map<string, string>();
+  const onMessage = (message: string): void => void messages.push(message);
   async function* entries() {
-    for await (const entry of trees.read(source, wanted, {
-      signal,
-      onMessage: (message) => messages.push(message),
-    })) {
+    for await (const entry of trees.read(sourceOf(tree), wantedOf(output), { signal, onMessage })) {
       places.set(entry.path, entry.treePath);
       yield entry;
     }
@@ -90,8 +110,35 @@ async function deliver(
   return { records, messages };
 }
 
+/** Executors may have run as different users, whose files are all the task's own. */
+function sourceOf({ root, uid, gid }: TaskTree): TreeSource {
+  return { root, as: { uid, gid }, readsAll: true };
+}
+
 /** A directory that was declared as a file is taken as one: clients don't know what a tool will make. */
 function wantedOf({ path, path_prefix: prefix, type }: TesOutput): Wanted {
-  if (hasWildcard(path, prefix)) return { kind: 'glob', path, ...(prefix === undefined ? {} : { prefix }) };
+  if (hasWildcard(path, prefix))
+    return { kind: 'glob', path, ...(prefix === undefined ? {} : { prefix: normalPath(prefix) }) };
   return { kind: type === 'DIRECTORY' ? 'directory' : 'any', path };
+}
+
+function report(
+  named: readonly TesOutput[],
+  deliveries: ReadonlyMap<TesOutput, Delivered>,
+  missingOutputs: StageOutRequest['missingOutputs'],
+): StageOutResult {
+  const outputs: OutputRecord[] = [];
+  const messages: string[] = [];
+  const failures: string[] = [];
+  for (const output of named) {
+    const said = `output ${output.path}`;
+    const { records = [], messages: told = [], failure } = deliveries.get(output) ?? {};
+    outputs.push(...records);
+    messages.push(...told.map((message) => `${said}: ${message}`));
+    if (failure === undefined) continue;
+    const isExcused = failure.code === 'storage-not-found' && missingOutputs === 'record';
+    if (isExcused) messages.push(`${said} was not made: ${failure.message}`);
+    else failures.push(`${said}: ${failure.message}`);
+  }
+  return { outputs, messages, failures };
 }

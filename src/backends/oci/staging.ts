@@ -1,6 +1,7 @@
 import type { Storages } from '../../storage/storage.ts';
 import type { ConfinedTrees } from '../../warden/confined-tree.ts';
-import { linkableInputs, stageIn } from './stage-in.ts';
+import { linkableInputs } from './linkable-inputs.ts';
+import { stageIn } from './stage-in.ts';
 import { stageOut } from './stage-out.ts';
 import type { TaskTree } from './task-tree.ts';
 import type { LinkedInput } from '../../warden/warden.ts';
