@@ -1,9 +1,8 @@
 import type { Storages } from '../../storage/storage.ts';
-import { isBelow, normalPath } from '../../tes/path.ts';
 import type { ConfinedTrees } from '../../warden/confined-tree.ts';
 import type { LinkedInput } from '../../warden/warden.ts';
 import type { Attempt } from '../backend.ts';
-import { isContent, localInput } from './stage-in.ts';
+import { byNesting, isContent, localInput } from './stage-in.ts';
 
 /** Smaller files are copied: a copy costs less than a layer of their own. */
 const LINK_BYTES = 2 ** 20;
@@ -16,11 +15,10 @@ export async function linkableInputs(request: {
   readonly signal: AbortSignal;
 }): Promise<LinkedInput[]> {
   const { attempt, storages, trees, signal } = request;
-  const inputs = attempt.document.inputs ?? [];
-  const candidates = inputs
+  // What is within another input is put there after it.
+  const [outermost = []] = byNesting(attempt.document.inputs ?? []);
+  const candidates = outermost
     .filter((input) => !isContent(input) && input.type !== 'DIRECTORY')
-    // What is within another input is put there after it.
-    .filter(({ path }) => !inputs.some((other) => isBelow(normalPath(path), normalPath(other.path))))
     .flatMap((input) => localInput(input, storages) ?? []);
   const links: LinkedInput[] = [];
   for (const [first, ...others] of Map.groupBy(candidates, ({ source }) => source.root).values()) {

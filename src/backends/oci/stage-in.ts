@@ -64,7 +64,7 @@ async function stageLevel(request: StageInRequest, inputs: readonly TesInput[]):
       passing.push({ input, delivery: { to: input.path, entries: contentEntry(input.content ?? '') } });
       continue;
     }
-    const found = named(input, () => localInput(input, storages));
+    const found = localInput(input, storages);
     if (found !== undefined) {
       local.push(found);
       continue;
@@ -84,13 +84,17 @@ async function stageLevel(request: StageInRequest, inputs: readonly TesInput[]):
   assertAll(passing, await trees.write(target, deliveries, signal));
 }
 
-/** Where an input stands in a folder of this host; undefined where it comes from elsewhere. */
+/** Where an input stands in a folder of this host; undefined where it comes from elsewhere. Errors name the input. */
 export function localInput(input: TesInput, storages: Storages): LocalInput | undefined {
   const url = input.url ?? '';
-  const folders = storages.for(url).folders;
-  if (folders === undefined) return undefined;
-  const { source, path } = folders.source(url);
-  return { input, source, from: { kind: input.type === 'DIRECTORY' ? 'directory' : 'any', path } };
+  try {
+    const folders = storages.for(url).folders;
+    if (folders === undefined) return undefined;
+    const { source, path } = folders.source(url);
+    return { input, source, from: { kind: input.type === 'DIRECTORY' ? 'directory' : 'any', path } };
+  } catch (error) {
+    throw error instanceof BulkheadError ? failureNamed(input, error) : error;
+  }
 }
 
 /** `content` wins over `url` (TES 1.1, tesInput), but an empty one beside a URL is none. */
@@ -121,14 +125,6 @@ function assertAll(staged: readonly { readonly input: TesInput }[], outcomes: re
   for (const [at, { input }] of staged.entries()) {
     const failure = outcomes[at]?.failure;
     if (failure !== undefined) throw failureNamed(input, failure);
-  }
-}
-
-function named<Value>(input: TesInput, find: () => Value): Value {
-  try {
-    return find();
-  } catch (error) {
-    throw error instanceof BulkheadError ? failureNamed(input, error) : error;
   }
 }
 

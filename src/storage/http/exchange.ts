@@ -33,7 +33,7 @@ export async function get(location: HttpLocation, options: ExchangeOptions): Pro
     if (!REDIRECTS.has(response.statusCode)) {
       if (response.statusCode === 200) return response;
       await discard(response);
-      throw statusFailure(url, response.statusCode);
+      throw statusFailure(url, response.statusCode, 'GET');
     }
     await discard(response);
     if (redirects === MAX_REDIRECTS) throw failed(url, `redirects more than ${MAX_REDIRECTS} times`);
@@ -61,7 +61,8 @@ export async function put(
       signal,
     });
     await discard(response);
-    if (response.statusCode < 200 || response.statusCode > 299) throw statusFailure(url, response.statusCode);
+    if (response.statusCode < 200 || response.statusCode > 299)
+      throw statusFailure(url, response.statusCode, 'PUT');
   } catch (error) {
     throw failureOf(url, error, signal);
   }

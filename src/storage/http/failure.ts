@@ -11,10 +11,12 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   507: 'disk-full',
 };
 
-export function statusFailure(url: URL, status: number): BulkheadError {
+/** Nothing is missing that was to be written: a PUT that isn't found has failed. */
+export function statusFailure(url: URL, status: number, method: 'GET' | 'PUT'): BulkheadError {
+  const code = STATUS_CODES[status] ?? 'storage-failed';
   return new BulkheadError(
-    STATUS_CODES[status] ?? 'storage-failed',
-    `${shownUrl(url)} answered with status ${status}`,
+    code === 'storage-not-found' && method === 'PUT' ? 'storage-failed' : code,
+    `${method} ${shownUrl(url)} answered with status ${status}`,
   );
 }
 
