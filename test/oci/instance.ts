@@ -1,0 +1,168 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Backend, Handle } from '../../src/backends/backend.ts';
+import { createOciBackend } from '../../src/backends/oci/backend.ts';
+import { createStaging } from '../../src/backends/oci/staging.ts';
+import { createImageProvider } from '../../src/images/provider.ts';
+import { resolveUser } from '../../src/images/user.ts';
+import { createFileStorage } from '../../src/storage/file.ts';
+import { createStorages } from '../../src/storage/registry.ts';
+import { openLocalWarden } from '../../src/warden/local-warden.ts';
+import { runFolders } from '../../src/warden/run-folders.ts';
+import { createConfinedTrees } from '../../src/warden/tree.ts';
+import { discardImage, unpackImage } from '../../src/warden/unpack.ts';
+import type { Warden } from '../../src/warden/warden.ts';
+import { busyboxLayout } from '../fixtures/images.ts';
+
+export const RUN_FOLDER = '/run/bulkhead';
+export const ID_BASE = 1_879_048_192;
+
+/** The real backend on folders of its own, composed as the server does it. */
+export interface Instance {
+  readonly backend: Backend;
+  /** A root of `file://`, writable. */
+  readonly files: string;
+  readonly folder: string;
+  /** What the next server does: the first is closed, what runs goes on, and is found. */
+  reopen(): Promise<Backend>;
+  /** Ends the instance, names what it left on the machine, and removes its folders. */
+  close(): Promise<readonly string[]>;
+}
+
+export async function openInstance(): Promise<Instance> {
+  const folder = await mkdtemp(join(tmpdir(), 'bulkhead-oci-'));
+  const files = join(folder, 'files');
+  await mkdir(files);
+  const layouts = [await busyboxLayout()];
+  const held = new Map<unknown, Handle>();
+  let opened = await open();
+
+  async function open(): Promise<{ backend: Backend; warden: Warden }> {
+    const diskFolder = join(folder, 'disks');
+    const warden = await openLocalWarden({
+      dataFolder: folder,
+      runFolder: RUN_FOLDER,
+      diskFolder,
+      runtime: 'auto',
+      idBase: ID_BASE,
+      poolSize: 2,
+    });
+    const trees = createConfinedTrees();
+    const backend = await createOciBackend({
+      warden,
+      images: await createImageProvider({
+        folder: join(folder, 'images'),
+        layouts,
+        registries: [],
+        onlyListedRegistries: true,
+        idBase: ID_BASE,
+        unpack: unpackImage,
+        discard: discardImage,
+        limits: {
+          imageBytes: 2 ** 30,
+          imageFiles: 10_000,
+          storeBytes: null,
+          unusedMs: null,
+          requestTimeoutMs: 10_000,
+          stallTimeoutMs: 10_000,
+        },
+        environment: process.env,
+        now: Date.now,
+      }),
+      staging: createStaging({
+        storages: createStorages([createFileStorage({ roots: [{ path: files, write: true }], trees })]),
+        trees,
+        missingOutputs: 'record',
+        copiesAll: false,
+      }),
+      resolveUser,
+      folder: join(folder, 'attempts'),
+      diskFolder,
+      slots: 8,
+      reserved: { cpuCores: 0, memoryBytes: 0, diskBytes: 0 },
+      textBytes: 1000,
+      now: Date.now,
+    });
+    return { backend: remembering(backend), warden };
+  }
+
+  /** Handles that are not released, as the store knows them: what the next instance must keep. */
+  function remembering(backend: Backend): Backend {
+    return {
+      ...backend,
+      async prepare(attempt, progress, signal) {
+        const handle = await backend.prepare(attempt, progress, signal);
+        held.set(handle['id'], handle);
+        return handle;
+      },
+      async release(handle) {
+        await backend.release(handle);
+        held.delete(handle['id']);
+      },
+    };
+  }
+
+  async function closeOpened(): Promise<void> {
+    await opened.backend.close();
+    await opened.warden.close({ keep: [...held.values()].map(({ slot }) => Number(slot)) });
+  }
+
+  return {
+    get backend() {
+      return opened.backend;
+    },
+    files,
+    folder,
+    async reopen() {
+      await closeOpened();
+      opened = await open();
+      return opened.backend;
+    },
+    async close() {
+      await closeOpened();
+      const left = await traces(folder);
+      await rm(folder, { recursive: true, force: true });
+      return left;
+    },
+  };
+}
+
+/** What is left of an instance: mounts, loop devices, cgroups, processes, folders below the run folder. */
+export async function traces(dataFolder: string): Promise<string[]> {
+  const { instance, root } = runFolders(RUN_FOLDER, dataFolder);
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .filter((line) => line.includes(`${root}/`) || line.includes(dataFolder));
+  const { stdout } = await promisify(execFile)('/sbin/losetup', [
+    '--list',
+    '--noheadings',
+    '--output',
+    'BACK-FILE',
+  ]);
+  const loops = stdout.split('\n').filter((line) => line.includes(dataFolder));
+  const cgroups = ['', ...readdirSync('/sys/fs/cgroup')]
+    .map((controller) => join('/sys/fs/cgroup', controller, `bulkhead-${instance}`))
+    .filter((path) => existsSync(path));
+  return [
+    ...mounts.map((line) => `mount ${line}`),
+    ...loops.map((line) => `loop device ${line}`),
+    ...cgroups.map((path) => `cgroup ${path}`),
+    ...(await processesNaming(dataFolder)).map((line) => `process ${line}`),
+    ...(existsSync(root) ? [`folder ${root}: ${(await readdir(root)).join(' ')}`] : []),
+  ];
+}
+
+/** Command lines of this host's processes that name the folder; this one's own aside. */
+async function processesNaming(text: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
+    if (command.includes(text)) found.push(`${pid} ${command.replaceAll('\0', ' ')}`);
+  }
+  return found;
+}
