@@ -22,7 +22,7 @@ import { admit } from './policy/admission.ts';
 import { SUPPORTED_PARAMETERS } from './policy/parameters.ts';
 import type { SitePolicy } from './policy/site.ts';
 import { createFileStorage } from './storage/file.ts';
-import { createHttpStorage } from './storage/http.ts';
+import { deferredStorage } from './storage/deferred.ts';
 import { createStorages } from './storage/registry.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
 import { openSqliteStore } from './store/sqlite/sqlite.ts';
@@ -153,10 +153,17 @@ async function openBackend(
     })),
     trees,
   });
-  const http = createHttpStorage({
-    allowPrivate: config.storage.http.allow_private,
-    maxBytes: config.storage.http.max_bytes,
-    idleMs: config.storage.http.timeout,
+  const http = deferredStorage({
+    schemes: ['http', 'https'],
+    advertised: [],
+    load: async () => {
+      const { createHttpStorage } = await import('./storage/http.ts');
+      return createHttpStorage({
+        allowPrivate: config.storage.http.allow_private,
+        maxBytes: config.storage.http.max_bytes,
+        idleMs: config.storage.http.timeout,
+      });
+    },
   });
   const backend = await createOciBackend({
     warden,
