@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import packageFile from '../package.json' with { type: 'json' };
 import { checkBoundaries } from '../scripts/boundaries/check.ts';
 import { forbiddenImports } from '../scripts/boundaries/rules.ts';
 
@@ -18,7 +19,7 @@ const LEGAL: Readonly<Record<string, string>> = {
   'src/engine/engine.ts': "import type { Store } from '../store/store.ts'; export type Engine = Store;",
   'src/engine/runs.ts': "import type { Backend } from '../backends/backend.ts'; export type Runs = Backend;",
   'src/store/sqlite/store.ts':
-    "import { Kysely } from 'kysely'; import type { Store } from '../store.ts'; export const store = (s: Store) => [s, Kysely];",
+    "import type { Store } from '../store.ts'; export const store = (s: Store) => s;",
   'src/backends/oci/backend.ts':
     "import type { Store } from '../../store/store.ts'; export type Oci = Store;",
   'src/backends/oci/compile.ts':
@@ -28,15 +29,16 @@ const LEGAL: Readonly<Record<string, string>> = {
   'src/backends/kubernetes/backend.ts':
     "import { readFileSync } from 'node:fs'; export const pods = readFileSync;",
   'src/http/server.ts': "import type { Engine } from '../engine/engine.ts'; export type Server = Engine;",
+  'src/cli/program.ts': "import { Command } from 'commander'; export const program = Command;",
   'src/main.ts': "import { store } from './store/sqlite/store.ts'; export const main = store;",
   'src/main.test.ts': "import { main } from './main.ts'; export const test = main;",
   'test/poll.ts': 'export const until = 1;',
-  'node_modules/kysely/package.json': '{ "name": "kysely", "version": "1.0.0", "main": "index.js" }',
-  'node_modules/kysely/index.js': 'exports.Kysely = 1;',
+  'node_modules/commander/package.json': '{ "name": "commander", "version": "1.0.0", "main": "index.js" }',
+  'node_modules/commander/index.js': 'exports.Command = 1;',
   'node_modules/left-pad/package.json': '{ "name": "left-pad", "version": "1.0.0", "main": "index.js" }',
   'node_modules/left-pad/index.js': 'module.exports = 1;',
   'package.json':
-    '{ "name": "fixture", "type": "module", "dependencies": { "kysely": "1", "left-pad": "1" } }',
+    '{ "name": "fixture", "type": "module", "dependencies": { "commander": "1", "left-pad": "1" } }',
 };
 
 /** One illegal import each, and the rule that must see it. */
@@ -70,7 +72,7 @@ const ILLEGAL = [
   ['not-tests', 'src/engine/bad.ts', "import '../main.test.ts';"],
   ['no-cycles', 'src/tes/bad.ts', "import './worse.ts';"],
   ['resolves', 'src/tes/bad.ts', "import './absent.ts';"],
-  ['package-kysely', 'src/http/bad.ts', "import { Kysely } from 'kysely'; export { Kysely };"],
+  ['package-commander', 'src/http/bad.ts', "import { Command } from 'commander'; export { Command };"],
   ['package-without-owner', 'src/http/bad.ts', "import 'left-pad';"],
 ] as const;
 
@@ -106,6 +108,13 @@ describe('boundaries', () => {
     write({ [file]: text });
     const { violations } = await checkBoundaries(folder);
     expect(violations).toContainEqual(expect.objectContaining({ rule, from: file }));
+  });
+
+  it('knows an owner for each package that the program depends on, and for no other', () => {
+    const owned = forbiddenImports().flatMap(
+      ({ name }) => /^package-(?!without-owner)(.*)$/.exec(name ?? '')?.[1] ?? [],
+    );
+    expect(owned.toSorted()).toEqual(Object.keys(packageFile.dependencies).toSorted());
   });
 
   it('has an illegal import here for each of its rules but those of single packages', () => {

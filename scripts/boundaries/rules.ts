@@ -103,11 +103,8 @@ function roomRules(): IRegularForbiddenRuleType[] {
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@fastify/cors': ['http'],
   '@fastify/swagger': ['http'],
-  '@fastify/type-provider-typebox': ['http'],
-  'ajv-formats': ['http'],
   commander: ['cli'],
   fastify: ['http'],
-  kysely: ['store'],
   pino: ['telemetry'],
   // Schemas are written where the data they describe lives.
   typebox: ['tes', 'http', 'config'],
