@@ -102,6 +102,6 @@ function finished<T extends Document>(document: T): T {
   });
   const schemas = { ...document.components?.schemas };
   if (schemas['tesTask'] !== undefined)
-    schemas['tesTask'] = { required: ['executors'], ...schemas['tesTask'] };
+    schemas['tesTask'] = { ...schemas['tesTask'], required: ['executors'] };
   return { ...document, paths: Object.fromEntries(paths), components: { ...document.components, schemas } };
 }

@@ -6,6 +6,7 @@ import { answerClientError, handleErrors, sendProblem } from './error-handling.t
 import { healthRoutes } from './health-routes.ts';
 import { requireIdentity } from './identity.ts';
 import { logRoutes } from './log-routes.ts';
+import { refuseOtherMethods } from './methods.ts';
 import { openApi, openApiRoutes } from './openapi.ts';
 import { DEFAULT_LIMITS } from './options.ts';
 import type { HttpServerOptions } from './options.ts';
@@ -63,6 +64,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       requireIdentity(closed, options.authenticator);
       logRoutes(closed, options);
       sandboxRoutes(closed, options);
+      refuseOtherMethods(closed, '/tasks/:id/logs', ['GET']);
+      refuseOtherMethods(closed, '/tasks/:id/sandbox', ['GET']);
     },
     { prefix: OWN_PREFIX },
   );

@@ -1,7 +1,8 @@
 import type { Static } from 'typebox';
 import type { AttemptRecord, ExecutorRecord, TaskRecord } from '../store/store.ts';
+import { hasWildcard } from '../tes/wildcard.ts';
 import type { tesTask, tesTaskLog } from '../tes/task-schema.ts';
-import type { TesFileType, TesInput, TesTaskDocument, TesView } from '../tes/task.ts';
+import type { TesFileType, TesInput, TesOutput, TesTaskDocument, TesView } from '../tes/task.ts';
 
 type TaskAnswer = Static<typeof tesTask>;
 type LogAnswer = Static<typeof tesTaskLog>;
@@ -28,7 +29,7 @@ function documentView(document: TesTaskDocument, view: TesView): TesTaskDocument
     ...document,
     ...(inputs && { inputs: inputs.map((input) => inputView(input, view)) }),
     ...(outputs && {
-      outputs: outputs.map((output) => ({ ...output, type: output.type ?? impliedType(output.url) })),
+      outputs: outputs.map((output) => ({ ...output, type: output.type ?? outputType(output) })),
     }),
   };
 }
@@ -36,6 +37,11 @@ function documentView(document: TesTaskDocument, view: TesView): TesTaskDocument
 function inputView(input: TesInput, view: TesView): TesInput {
   const { content, ...rest } = { ...input, type: input.type ?? impliedType(input.url) };
   return view === 'FULL' && content !== undefined ? { ...rest, content } : rest;
+}
+
+/** With wildcards the URL is always a directory, whatever each match is. */
+function outputType({ url, path, path_prefix: prefix }: TesOutput): TesFileType {
+  return hasWildcard(path, prefix) ? 'FILE' : impliedType(url);
 }
 
 /** The specification wants the type answered, which a client need not send. */
