@@ -1,40 +1,43 @@
-/** Measures the store alone: `node bench/store.ts`. About a minute and a half. */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSqliteStore } from '../src/store/sqlite/sqlite.ts';
 import type { NewTask } from '../src/store/store.ts';
-import { formatMeasurement, type Measurement } from './measurement.ts';
-import { measureCreates } from './store-creates.ts';
-import { fill, measureLists } from './store-lists.ts';
+import { createsPerSecond, measureCreates, syncsPerSecond } from './store-creates.ts';
+import { fill, measureLists, TASKS } from './store-lists.ts';
+import type { Suite } from './suite.ts';
 
-/** Works in a new folder below `parent`, which must be on the disk that is meant: /tmp is often memory. */
-export async function measureStore(
-  parent: string,
-  report: (measurement: Measurement) => void,
-): Promise<Measurement[]> {
-  const folder = mkdtempSync(join(parent, 'bench-store-'));
-  const measurements: Measurement[] = [];
-  const tell = (...rows: Measurement[]) => {
-    measurements.push(...rows);
-    rows.forEach(report);
-  };
-  try {
-    tell({ what: 'resident memory without a store', value: residentMegabytes(), unit: 'MiB' });
+export const storeSuite: Suite = {
+  name: 'store',
+  what: 'the store alone: creates beside what SQLite does at all, lists over 100,000 tasks',
+  async run({ isQuick, folder, report }) {
+    report({
+      what: 'syncs of the disk (fdatasync of 4 KiB)',
+      value: syncsPerSecond(join(folder, 'sync.bin')),
+      unit: '/s',
+    });
     const created = await openSqliteStore({ path: join(folder, 'creates.db') });
-    tell({ what: 'resident memory with an empty store', value: residentMegabytes(), unit: 'MiB' });
-    tell(...(await measureCreates(created, folder, benchTask)));
+    report(...(await measureCreates(created, folder, benchTask, isQuick ? 300 : 3_000)));
     await created.close();
 
     const listed = await openSqliteStore({ path: join(folder, 'lists.db') });
-    await fill(listed, benchTask);
-    tell(...(await measureLists(listed)));
-    tell({ what: 'resident memory after all that', value: residentMegabytes(), unit: 'MiB' });
+    await fill(listed, benchTask, isQuick ? TASKS / 20 : TASKS);
+    report(...(await measureLists(listed, isQuick ? 3 : 25)));
     await listed.close();
+  },
+};
+
+/** Creates a second of a store without a server before it. */
+export async function bareCreatesPerSecond(
+  folder: string,
+  inFlight: number,
+  durationMs: number,
+): Promise<number> {
+  const store = await openSqliteStore({ path: join(folder, `bare-creates-${inFlight}.db`) });
+  try {
+    return await createsPerSecond(store, inFlight, benchTask, durationMs);
   } finally {
-    rmSync(folder, { recursive: true });
+    await store.close();
   }
-  return measurements;
 }
 
 function benchTask(): NewTask {
@@ -73,14 +76,4 @@ function benchTask(): NewTask {
     },
     warnings: [],
   };
-}
-
-function residentMegabytes(): number {
-  return process.memoryUsage.rss() / 2 ** 20;
-}
-
-if (import.meta.main) {
-  await measureStore(process.argv[2] ?? process.cwd(), (measurement) => {
-    process.stdout.write(`${formatMeasurement(measurement)}\n`);
-  });
 }

@@ -1,0 +1,36 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TesTaskDocument } from '../src/tes/task.ts';
+import type { TestServer } from '../test/fixtures/server.ts';
+import { createBareRuns, type BareRuns } from './bare-runs.ts';
+
+/** The shortest task there is. */
+export function trueTask(cpuCores: number): TesTaskDocument {
+  return {
+    executors: [{ image: 'busybox', command: ['true'] }],
+    resources: { cpu_cores: cpuCores, ram_gb: 0.125, disk_gb: 0.125 },
+  };
+}
+
+/** Runs one such task, and takes the bundle that the server made for it. */
+export async function bareRunsOf(server: TestServer, task: TesTaskDocument): Promise<BareRuns> {
+  const { id, state } = await server.run(task);
+  if (state !== 'COMPLETE') throw new Error(`the task ended ${state}: ${await server.log()}`);
+  const data = join(server.folder, 'data');
+  const [root] = await readdir(join(data, 'images', 'roots'));
+  return createBareRuns(
+    join(data, 'work', 'attempts', `${id}-1`, '0', 'config.json'),
+    join(data, 'images', 'roots', root ?? '', 'rootfs'),
+  );
+}
+
+/** Milliseconds from sending the request to hearing of COMPLETE, by the stream of the task's events. */
+export async function timeToComplete(server: TestServer, task: TesTaskDocument): Promise<number> {
+  const start = performance.now();
+  const id = await server.create(task);
+  const answer = await server.request(`/bulkhead/v1/tasks/${id}/logs?follow=true`);
+  const events = await answer.text();
+  const duration = performance.now() - start;
+  if (!events.includes('"COMPLETE"')) throw new Error(`${id} ended otherwise: ${events}`);
+  return duration;
+}
