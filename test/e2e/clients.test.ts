@@ -29,8 +29,18 @@ async function shapeOf(name: string) {
 describe('a task as a client sends it', () => {
   it('is told from every fixture that there is', async () => {
     expect((await shapeNames()).toSorted()).toEqual([
-      ...['cromwell', 'cwl-tes', 'funnel-cli', 'galaxy-pulsar', 'nextflow-1.4', 'nextflow-1.4-failing'],
-      ...['nextflow-20.12', 'py-tes', 'snakemake-7', 'snakemake-9', 'sprocket', 'toil'],
+      'cromwell',
+      'cwl-tes',
+      'funnel-cli',
+      'galaxy-pulsar',
+      'nextflow-1.4',
+      'nextflow-1.4-failing',
+      'nextflow-20.12',
+      'py-tes',
+      'snakemake-7',
+      'snakemake-9',
+      'sprocket',
+      'toil',
     ]);
   });
 
