@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import type { Static } from 'typebox';
 
 /**
  * What a client may write, as schemas: what is validated, what is serialised and what is documented, from one
@@ -124,4 +123,3 @@ export const documentFields = {
 
 /** A task as it is sent. */
 export const taskDocument = Type.Object(documentFields);
-export type TaskDocument = Static<typeof taskDocument>;

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 
 /** What an operator says of a service. Source: GA4GH service-info 1.0.0, `components.schemas.Service`. */
-export const serviceDescription = {
+const serviceDescription = {
   id: Type.String({ description: 'Best in reverse domain notation.' }),
   name: Type.String(),
   description: Type.Optional(Type.String()),

@@ -1,7 +1,7 @@
 import { pathProblem, shown, textProblem } from './path.ts';
 
 /** Every scheme that this project knows of; which of them a site serves is known only when the task runs. */
-export const KNOWN_SCHEMES = ['file', 'http', 'https', 's3', 'gs', 'ftp', 'sftp'] as const;
+const KNOWN_SCHEMES = ['file', 'http', 'https', 's3', 'gs', 'ftp', 'sftp'] as const;
 
 const URL_PARTS = /^([A-Za-z][A-Za-z0-9+.-]*):(\/\/([^/?#]*))?([^?#]*)/;
 
