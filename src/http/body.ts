@@ -19,7 +19,8 @@ export function readJsonBodies(
 ): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
-    '*',
+    // The usual type is named too: Fastify looks it up faster than what falls to the rest.
+    ['application/json', '*'],
     { parseAs: 'buffer', bodyLimit: limits.bodyBytes },
     async (request: { headers: Headers }, body: Buffer) => {
       checkHeaders(request.headers);
