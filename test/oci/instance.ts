@@ -17,6 +17,7 @@ import { createConfinedTrees } from '../../src/warden/tree.ts';
 import { discardImage, unpackImage } from '../../src/warden/unpack.ts';
 import type { Warden } from '../../src/warden/warden.ts';
 import { busyboxLayout } from '../fixtures/images.ts';
+import { writeBoxLayout } from './images.ts';
 
 export const RUN_FOLDER = '/run/bulkhead';
 export const ID_BASE = 1_879_048_192;
@@ -37,7 +38,9 @@ export async function openInstance(): Promise<Instance> {
   const folder = await mkdtemp(join(tmpdir(), 'bulkhead-oci-'));
   const files = join(folder, 'files');
   await mkdir(files);
-  const layouts = [await busyboxLayout()];
+  const own = join(folder, 'layouts');
+  await writeBoxLayout(own);
+  const layouts = [await busyboxLayout(), own];
   const held = new Map<unknown, Handle>();
   let opened = await open();
 
@@ -84,7 +87,7 @@ export async function openInstance(): Promise<Instance> {
       diskFolder,
       slots: 8,
       reserved: { cpuCores: 0, memoryBytes: 0, diskBytes: 0 },
-      textBytes: 1000,
+      textBytes: 16_384,
       now: Date.now,
     });
     return { backend: remembering(backend), warden };

@@ -1,0 +1,119 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import type { RuntimeSpec } from '../../src/backends/oci/compile.ts';
+import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
+import { ID_BASE } from './instance.ts';
+import { until } from '../poll.ts';
+
+export interface Outcome {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the specification of a real sandbox again by runc alone, after one protection was taken away. */
+export interface Controls {
+  /** Where a copy of the image stands for the controls, on a mount without any flag. */
+  readonly rootfs: string;
+  run(
+    spec: RuntimeSpec,
+    weaken: (spec: RuntimeSpec) => object,
+    during?: (pid: number) => Promise<void>,
+  ): Promise<Outcome>;
+  close(): Promise<void>;
+}
+
+export async function openControls(image: string): Promise<Controls> {
+  const folder = await mkdtemp('/run/bulkhead-control-');
+  await chmod(folder, 0o711);
+  const rootfs = join(folder, 'rootfs');
+  await promisify(execFile)('/bin/cp', ['-a', image, rootfs]);
+  const parent = folder.replace('/run', '');
+  let serial = 0;
+
+  return {
+    rootfs,
+    async run(spec, weaken, during) {
+      serial += 1;
+      const name = `control-${serial}`;
+      const bundle = join(folder, name);
+      await mkdir(bundle);
+      const ids = [{ containerID: 0, hostID: ID_BASE, size: 65_536 }];
+      const own: RuntimeSpec = {
+        ...spec,
+        root: { ...spec.root, path: rootfs },
+        mounts: spec.mounts.filter(({ source }) => !source.includes('/disks/')),
+        linux: { ...spec.linux, cgroupsPath: `${parent}/${name}`, uidMappings: ids, gidMappings: ids },
+      };
+      await writeFile(join(bundle, 'config.json'), JSON.stringify(weaken(own)));
+      const pidFile = join(bundle, 'pid');
+      const child = spawn(
+        '/usr/sbin/runc',
+        ['--root', join(folder, 'runc'), 'run', '--bundle', bundle, '--pid-file', pidFile, name],
+        { stdio: ['pipe', 'pipe', 'pipe'] },
+      );
+      const ended = once(child, 'close');
+      const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+      if (during) {
+        let pid = 0;
+        await until(async () => (pid = Number(await readFile(pidFile, 'utf8').catch(() => ''))) > 0, {
+          what: `the control's first process`,
+        });
+        await during(pid);
+      }
+      child.stdin.end();
+      await ended;
+      return { exitCode: child.exitCode, stdout: await stdout, stderr: await stderr };
+    },
+    async close() {
+      for (const path of cgroupFolders(cgroupVersion(), parent)) await rmdir(path);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export function unchanged(spec: RuntimeSpec): object {
+  return spec;
+}
+
+export function withoutSeccomp(spec: RuntimeSpec): object {
+  return { ...spec, linux: { ...spec.linux, seccomp: undefined } };
+}
+
+export function withCapabilities(...names: readonly string[]): (spec: RuntimeSpec) => RuntimeSpec {
+  const sets = { bounding: names, effective: names, permitted: names, inheritable: names, ambient: names };
+  return (spec) => ({ ...spec, process: { ...spec.process, capabilities: sets } });
+}
+
+/** uid 0 inside is uid 0 of this host. */
+export function withoutUserNamespace(spec: RuntimeSpec): RuntimeSpec {
+  const namespaces = spec.linux.namespaces.filter(({ type }) => type !== 'user');
+  return { ...spec, linux: { ...spec.linux, namespaces, uidMappings: [], gidMappings: [] } };
+}
+
+export function inHostNetwork(spec: RuntimeSpec): object {
+  const namespaces = spec.linux.namespaces.filter(({ type }) => type !== 'network');
+  // A user namespace that doesn't own the network namespace can't mount sysfs, nor set its sysctls.
+  const mounts = spec.mounts.filter(({ destination }) => !destination.startsWith('/sys'));
+  return { ...spec, mounts, linux: { ...spec.linux, namespaces, sysctl: {} } };
+}
+
+export function allowingNewPrivileges(spec: RuntimeSpec): object {
+  return { ...spec, process: { ...spec.process, noNewPrivileges: false } };
+}
+
+export function withoutReadonlyPaths(spec: RuntimeSpec): RuntimeSpec {
+  return { ...spec, linux: { ...spec.linux, readonlyPaths: [] } };
+}
+
+export function withoutMaskedPaths(spec: RuntimeSpec): object {
+  return { ...spec, linux: { ...spec.linux, maskedPaths: [] } };
+}
+
+export function withoutSysctl(spec: RuntimeSpec): object {
+  return { ...spec, linux: { ...spec.linux, sysctl: {} } };
+}
