@@ -1,4 +1,5 @@
 import { BulkheadError } from '../errors.ts';
+import { pointerTo } from '../tes/faults.ts';
 
 /**
  * Parses JSON of a client. `JSON.parse` takes the last of two equal keys, so that two readers of one document may
@@ -117,5 +118,5 @@ function keyOf(quoted: string): string {
 }
 
 function pointerOf(levels: readonly Level[]): string {
-  return levels.map(({ step }) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return levels.reduce((pointer, { step }) => pointerTo(pointer, step), '');
 }
