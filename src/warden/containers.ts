@@ -39,6 +39,8 @@ export function createContainers(options: ContainerOptions) {
   const { hand, run, disks, lowers } = options;
   const runtimeArgs = ['--root', run.runtime];
   const mountPoint = (container: string): string => join(run.roots, container);
+  const exitFiles = (container: string): string[] =>
+    [container, `${container}.done`].map((name) => join(run.exits, name));
 
   async function create(request: CreateRequest): Promise<Created> {
     const { container, slot, index, folder } = request;
@@ -231,10 +233,12 @@ export function createContainers(options: ContainerOptions) {
     },
     async remove(container: string): Promise<void> {
       const state = join(run.runtime, container);
+      const mounts = await mountPoints(container);
+      // The usual case before a container is made and once it was removed: a request costs a process.
+      if (mounts.length === 0 && ![state, ...exitFiles(container)].some(existsSync)) return;
       const rest = [
-        ...(await mountPoints(container)).flatMap((path) => [step.umount(path), step.rmdir(path)]),
-        step.unlink(join(run.exits, container)),
-        step.unlink(join(run.exits, `${container}.done`)),
+        ...mounts.flatMap((path) => [step.umount(path), step.rmdir(path)]),
+        ...exitFiles(container).map(step.unlink),
       ];
       const isDead = existsSync(join(run.exits, container));
       if (isDead && existsSync(state)) {

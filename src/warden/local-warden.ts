@@ -83,10 +83,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
         .toSorted()
         .toReversed()
         .map((name) => join(run.roots, name));
-      await hand.run(
-        `slot ${slot}`,
-        paths.flatMap((path) => [step.umount(path), step.rmdir(path)]),
-      );
+      if (paths.length > 0)
+        await hand.run(
+          `slot ${slot}`,
+          paths.flatMap((path) => [step.umount(path), step.rmdir(path)]),
+        );
       await disks.close(slot);
     },
     mapImage: (slot, image) => lowers.add(slot, image),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evidence } from '../../sandbox/sandbox.ts';
@@ -46,6 +47,8 @@ export function attemptFolder(path: string): AttemptFolder {
 function note<Value>(path: string): Note<Value> {
   return {
     async read() {
+      // Most are not there, and an error costs more than the question.
+      if (!existsSync(path)) return undefined;
       const text = await readFile(path, 'utf8').catch(() => undefined);
       // Written by this program alone, in a folder that only its user can enter.
       return text === undefined ? undefined : JSON.parse(text);
