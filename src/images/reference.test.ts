@@ -89,6 +89,10 @@ const written = fc
     fc.option(fc.stringMatching(/^\w[\w.-]{0,20}$/), { nil: undefined }),
     fc.option(fc.stringMatching(/^[0-9a-f]{64}$/), { nil: undefined }),
   )
+  // What has a dot before the first slash is a host, and a host has no underscore.
+  .filter(
+    ([prefix, [first = '', ...rest]]) => prefix !== '' || rest.length === 0 || !/\..*_|_.*\./.test(first),
+  )
   .map(([prefix, path, tag, hex]) => {
     const name = `${prefix}${path.join('/')}`;
     return `${name}${tag === undefined ? '' : `:${tag}`}${hex === undefined ? '' : `@sha256:${hex}`}`;
