@@ -61,14 +61,15 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** From skopeo's stderr to an error that says which registry said what. */
+/** From skopeo's stderr to an error that says which registry said what when it was asked for which image. */
 export function registryFailure(image: string, host: string, stderr: string): BulkheadError {
   const said = lastMessage(stderr);
   const kind = KINDS.find(({ pattern }) => pattern.test(said));
   const sentence = kind?.sentence(image, host) ?? `The registry ${host} couldn't deliver ${image}`;
+  const asked = sentence.includes(image) ? '' : ` It was asked for ${image}.`;
   return new BulkheadError(
     kind?.code ?? 'registry',
-    `${sentence}. It said: ${said === '' ? 'nothing' : said}`,
+    `${sentence}.${asked} It said: ${said === '' ? 'nothing' : said}`,
   );
 }
 
