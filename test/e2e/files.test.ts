@@ -189,17 +189,13 @@ describe('outputs', () => {
   });
 
   it('one that was not made is recorded, and an error where the site says so', async () => {
-    const outputs = (to: string): TesOutput[] => [
-      { url: join(to, 'made'), path: '/o/made' },
-      { url: join(to, 'missing'), path: '/o/missing' },
-    ];
-    const task = await run('echo 1 > /o/made', { outputs: outputs(folder) });
+    const task = await run('echo 1 > /o/made', { outputs: madeAndMissing(folder) });
     expect({ state: task.state, listed: listed(task) }).toEqual({ state: 'COMPLETE', listed: ['made'] });
     expect(told(task)).toContain('/o/missing was not made');
 
     const strict = await startServer({ storage: { missing_outputs: 'error' } });
     try {
-      const failed = await run('echo 1 > /o/made', { outputs: outputs(strict.files) }, strict);
+      const failed = await run('echo 1 > /o/made', { outputs: madeAndMissing(strict.files) }, strict);
       expect(failed.state).toBe('SYSTEM_ERROR');
       expect(told(failed)).toContain('/o/missing');
       expect(failed.logs?.[0]?.logs).toMatchObject([{ exit_code: 0 }]);
@@ -307,6 +303,10 @@ describe('outputs', () => {
     expect(named.state).toBe('SYSTEM_ERROR');
   });
 });
+
+function madeAndMissing(to: string): TesOutput[] {
+  return ['made', 'missing'].map((name) => ({ url: join(to, name), path: `/o/${name}` }));
+}
 
 async function filesBelow(path: string): Promise<string[]> {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });

@@ -1,0 +1,63 @@
+import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { startServer } from '../fixtures/server.ts';
+import { tracesOfServer } from './traces.ts';
+
+const TASKS = 24;
+const KILLS = 6;
+
+it('a server that is killed at any moment, again and again, loses no task and runs no executor twice', async () => {
+  const server = await startServer();
+  const delays = Array.from({ length: KILLS }, () => randomInt(0, 1200));
+  const ids: string[] = [];
+  for (let at = 0; at < TASKS; at += 1) {
+    ids.push(
+      await server.create({
+        resources: { cpu_cores: 0.5 },
+        volumes: ['/v'],
+        inputs: [{ path: '/v/name', content: `task ${at}\n` }],
+        executors: ['first', 'second', 'third'].map((name) => ({
+          image: 'busybox:latest',
+          command: ['sh', '-c', `echo ${name} >> /v/began; sleep 0.1; cat /v/began; exit 3`],
+          ignore_error: true,
+        })),
+        outputs: [{ url: join(server.files, `${at}`), path: '/v', type: 'DIRECTORY' }],
+      }),
+    );
+  }
+  // When the server dies is the point of this test, so it is time that is waited for.
+  for (const delay of delays) {
+    await sleep(delay);
+    await server.leave('SIGKILL');
+    await server.serveAgain();
+  }
+
+  const wrong: unknown[] = [];
+  for (const [at, id] of ids.entries()) {
+    const task = await server.ended(id, 120_000);
+    const last = task.logs?.at(-1);
+    const found = {
+      state: task.state,
+      out: last?.logs.map(({ stdout, exit_code: code }) => `${stdout?.replaceAll('\n', ' ')}${code}`),
+      began: await readFile(join(server.files, `${at}/began`), 'utf8').catch(() => ''),
+      name: await readFile(join(server.files, `${at}/name`), 'utf8').catch(() => ''),
+    };
+    const expected = {
+      state: 'COMPLETE',
+      out: ['first 3', 'first second 3', 'first second third 3'],
+      began: 'first\nsecond\nthird\n',
+      name: `task ${at}\n`,
+    };
+    try {
+      expect(found).toEqual(expected);
+    } catch {
+      wrong.push({ id, found, logs: task.logs });
+    }
+  }
+  expect({ delays, wrong }).toEqual({ delays, wrong: [] });
+  await server.stop();
+  expect(await tracesOfServer(server)).toEqual([]);
+}, 180_000);
