@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { BulkheadError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { parseAllowed } from './addresses.ts';
 import { type Resolve, createAgent, resolveByHost } from './http/agent.ts';
 import { type ExchangeOptions, get, put } from './http/exchange.ts';
@@ -46,6 +47,8 @@ export function createHttpStorage(options: HttpStorageOptions): HttpStorage {
       const written: Written[] = [];
       for await (const entry of entries) {
         if (entry.type === 'directory' || entry.body === undefined) continue;
+        if (entry.path.split('/').includes('..'))
+          throw new BulkheadError('storage-denied', `${printable(entry.path)} has a ".." part`);
         const target = appendPath(url, entry.path);
         const sizeBytes = await putFile(target, entry, entry.body, writable, { agent, signal });
         written.push({ url: target, path: entry.path, sizeBytes });
@@ -62,17 +65,20 @@ async function fetchFile(text: string, options: ExchangeOptions, maxBytes: numbe
   const location = httpLocation(text);
   const { url } = location;
   const { headers, body } = await get(location, options);
+  body.on('error', ignore);
   const length = headers['content-length'];
   const sizeBytes = typeof length === 'string' ? Number(length) : null;
   if (sizeBytes !== null && sizeBytes > maxBytes) {
     body.destroy();
     throw tooLarge(url, maxBytes);
   }
-  body.on('error', () => {}); // also where nobody reads it
   const content = Readable.from(limited(url, body, maxBytes, options.signal), { objectMode: false });
-  content.on('close', () => body.destroy());
+  content.on('error', ignore).on('close', () => body.destroy());
   return { path: '', type: 'file', sizeBytes, mode: 0o644, body: content };
 }
+
+/** An error of a stream is told to whoever reads it; where nobody does, it must not end the process. */
+function ignore(): void {}
 
 /** What arrives, up to the limit. */
 async function* limited(

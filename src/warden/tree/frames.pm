@@ -8,8 +8,12 @@ my $MAX_BYTES = 1 << 20;
 
 sub emit {
     my ($to, $kind, @fields) = @_;
-    my $payload = join "\0", @fields;
-    put($to, pack('a1 N', $kind, length $payload) . $payload);
+    put($to, frame($kind, join "\0", @fields));
+}
+
+sub frame {
+    my ($kind, $payload) = @_;
+    return pack('a1 N', $kind, length $payload) . $payload;
 }
 
 sub put {

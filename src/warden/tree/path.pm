@@ -123,7 +123,8 @@ sub physical {
     for (0 .. $MAX_LINKS) {
         my ($folder, $name) = split_last($path);
         my ($real, $missing) = walk($folder);
-        my $target = $missing ? undef : readlink $name;
+        if ($missing) { chdir $root; return $path }
+        my $target = readlink $name;
         chdir $root;
         return join_path($real, $name) if !defined $target;
         $path = $target =~ m{\A/} ? $target : join_path($real, $target);

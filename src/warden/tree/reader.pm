@@ -172,23 +172,36 @@ sub file {
     my ($size, $mtime) = @status[7, 9];
     Failure::throw('limit', $path, "has $size bytes, and $bytes_left are left of the limit of $setting->{bytes}")
         if $size > $bytes_left;
-    Frames::emit($out, 'F', $id, $rel, $path, $status[2] & 07777, $size, $mtime);
     $bytes_left -= $size;
+    my $frames = Frames::frame('F', join "\0", $id, $rel, $path, $status[2] & 07777, $size, $mtime);
     my $left = $size;    # what is appended meanwhile is not taken: the size has been told
     while ($left > 0) {
         my $n = sysread $file, my $chunk, $left < $CHUNK_BYTES ? $left : $CHUNK_BYTES;
         Failure::throw_errno($path, 'read') if !defined $n;
         Failure::throw('failed', $path, "became shorter while it was read: $left bytes are missing") if $n == 0;
         $left -= $n;
-        Frames::put($out, pack('a1 N', 'D', $n) . $chunk);
+        Frames::put($out, $frames . Frames::frame('D', $chunk) . ($left == 0 ? Frames::frame('E', '') : ''));
+        $frames = '';
     }
-    Frames::emit($out, 'E');
+    Frames::put($out, $frames . Frames::frame('E', '')) if $size == 0;
 }
 
 sub listed {
     my ($id, $rel, $path, @status) = @_;
-    my $real = eval { Path::physical($path) } // $path;
+    my $real = eval { without_links($path) } // $path;
     Frames::emit($out, 'L', $id, $rel, $real, @status[2, 7, 9, 4, 5]);
+}
+
+my ($last_folder, $last_real) = ('', '');
+
+# Names of one folder come one after the other.
+sub without_links {
+    my ($path) = @_;
+    my ($folder, $name) = Path::split_last($path);
+    my @link = Path::link_status($path);
+    return Path::physical($path) if !@link || S_ISLNK($link[2]) || $name eq '.';
+    ($last_folder, $last_real) = ($folder, Path::physical($folder)) if $folder ne $last_folder;
+    return Path::join_path($last_real, $name);
 }
 
 1;

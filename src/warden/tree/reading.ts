@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import type { ReadOptions, TreeEntry } from '../confined-tree.ts';
-import { type Frame, type FrameReader, fieldsOf } from './frames.ts';
+import { fieldsOf } from './frames.ts';
 import type { TreeProcess } from './process.ts';
 import { failureOf, messageOf, unexpected } from './results.ts';
 
@@ -17,49 +16,59 @@ export async function* entriesOf(
       if (found.kind === 'N') return;
       if (found.kind === 'X') throw failureOf(found);
       if (found.kind === 'M') onMessage?.(messageOf(found));
-      const entry = entryOf(found, process);
-      if (entry === undefined) continue;
-      yield entry;
-      if (entry.body !== undefined) await finish(entry.body, process.frames);
+      const [, path = '', treePath = '', mode, size] = fieldsOf(found);
+      if (found.kind === 'C')
+        yield { path, treePath, type: 'directory', sizeBytes: null, mode: Number(mode) };
+      if (found.kind !== 'F') continue;
+      const content = new Content(process);
+      yield { path, treePath, type: 'file', sizeBytes: Number(size), mode: Number(mode), body: content.body };
+      await content.finish();
     }
   } finally {
     await process.end();
   }
 }
 
-function entryOf(found: Frame, process: TreeProcess): TreeEntry | undefined {
-  const [, path = '', treePath = '', mode, size] = fieldsOf(found);
-  if (found.kind === 'C') return { path, treePath, type: 'directory', sizeBytes: null, mode: Number(mode) };
-  if (found.kind !== 'F') return undefined;
-  const body = Readable.from(contentOf(process), { objectMode: false });
-  body.on('error', () => {}); // whoever reads it is told by the read, too
-  return { path, treePath, type: 'file', sizeBytes: Number(size), mode: Number(mode), body };
-}
+/** The frames of one file as a stream, of which a consumer may leave the rest. */
+class Content {
+  readonly body: Readable;
+  readonly #process: TreeProcess;
+  #isOver = false;
+  #failure: unknown;
 
-async function* contentOf(process: TreeProcess): AsyncGenerator<Buffer> {
-  for (;;) {
-    const found = await process.frames.next();
-    if (found === undefined) throw await process.cut();
-    if (found.kind === 'E') return;
-    if (found.kind === 'X') throw failureOf(found);
-    if (found.kind !== 'D') throw unexpected(found);
-    yield found.bytes;
+  constructor(process: TreeProcess) {
+    this.#process = process;
+    this.body = Readable.from(this.#chunks(), { objectMode: false });
+    this.body.on('error', () => {}); // whoever reads it is told by the read, too
   }
-}
 
-/** Passes over what the reader of a file left, so that the next entry comes next. */
-async function finish(body: Readable, frames: FrameReader): Promise<void> {
-  if (body.errored) throw body.errored;
-  const wasRead = body.readableEnded;
-  if (!body.closed) {
-    const closed = once(body, 'close');
-    body.destroy();
-    await closed;
+  /** Passes over what the consumer left, so that the next entry comes next. Throws where the file was cut. */
+  async finish(): Promise<void> {
+    if (!this.body.closed) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.body.once('close', resolve).destroy();
+      await promise;
+    }
+    while (!this.#isOver) await this.#next();
+    if (this.#failure !== undefined) throw this.#failure;
   }
-  if (wasRead) return;
-  for (;;) {
-    const found = await frames.next();
-    if (found === undefined || found.kind === 'E') return;
-    if (found.kind === 'X') throw failureOf(found);
+
+  async *#chunks(): AsyncGenerator<Buffer> {
+    for (;;) {
+      const chunk = await this.#next();
+      if (chunk === undefined) break;
+      yield chunk;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #next(): Promise<Buffer | undefined> {
+    const found = await this.#process.frames.next();
+    if (found?.kind === 'D') return found.bytes;
+    this.#isOver = true;
+    if (found === undefined) this.#failure = await this.#process.cut();
+    else if (found.kind === 'X') this.#failure = failureOf(found);
+    else if (found.kind !== 'E') this.#failure = unexpected(found);
+    return undefined;
   }
 }
