@@ -1,5 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The files of one container's cgroup, whichever hierarchy the host has. */
@@ -46,8 +45,8 @@ export function cgroupPaths(version: 1 | 2, parent: string, container: string): 
 }
 
 /** A number of a flat keyed file, 0 where it isn't there. */
-export async function counter(path: string, key: string): Promise<number> {
-  const content = await readFile(path, 'utf8').catch(() => '');
+export function counter(path: string, key: string): number {
+  const content = existsSync(path) ? readFileSync(path, 'utf8') : '';
   return Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(content)?.[1] ?? 0);
 }
 

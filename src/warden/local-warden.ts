@@ -147,11 +147,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
     ...containers,
     async counters(container, slot) {
       const paths = cgroupPaths(version, cgroupParent, container);
-      const [oomKills, forksRefused, full] = await Promise.all([
+      const [oomKills, forksRefused] = [
         counter(paths.memoryEvents, 'oom_kill'),
         counter(paths.pidsEvents, 'max'),
-        disks.isFull(slot),
-      ]);
+      ];
+      const full = await disks.isFull(slot);
       return { oomKills, forksRefused, diskFull: full.bytes, inodesFull: full.inodes };
     },
     async isWatched(folder) {

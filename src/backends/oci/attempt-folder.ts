@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evidence } from '../../sandbox/sandbox.ts';
 import type { ExecutorExit, KillReason } from '../backend.ts';
 import type { TaskTree } from './task-tree.ts';
 
 /**
- * What must be known of an attempt after the server was killed at any moment, each thing a file of its own in the
- * attempt's folder: there or not there, never half.
+ * What must be known of an attempt after the server was killed at any moment: notes in a file that only grows, each a
+ * line, there or not there, never half. One file, since making files is what a short task spends its time with.
  */
 export interface AttemptFolder {
   readonly path: string;
@@ -31,31 +31,36 @@ export interface Note<Value> {
 
 export function attemptFolder(path: string): AttemptFolder {
   const executor = (index: number): string => join(path, String(index));
+  const note = <Value>(name: string): Note<Value> => noteIn(join(path, 'notes'), name);
   return {
     path,
     executor,
     make: async () => void (await mkdir(path, { recursive: true, mode: 0o700 })),
-    workspace: note(join(path, 'workspace.json')),
-    killed: note(join(path, 'killed.json')),
-    released: note(join(path, 'released.json')),
-    started: (index) => note(join(executor(index), 'started.json')),
-    exited: (index) => note(join(executor(index), 'exited.json')),
+    workspace: note('workspace'),
+    killed: note('killed'),
+    released: note('released'),
+    started: (index) => note(`started-${index}`),
+    exited: (index) => note(`exited-${index}`),
     log: (index, stream, offset, maxBytes) => part(join(executor(index), stream), offset, maxBytes),
   };
 }
 
-function note<Value>(path: string): Note<Value> {
+/** The last one of a name counts. */
+function noteIn<Value>(path: string, name: string): Note<Value> {
+  const start = `${name} `;
   return {
     async read() {
-      // Most are not there, and an error costs more than the question.
+      // Where there is none, as for most questions, an error would cost more than this one.
       if (!existsSync(path)) return undefined;
-      const text = await readFile(path, 'utf8').catch(() => undefined);
+      const lines = (await readFile(path, 'utf8')).split('\n');
+      // What follows the last line break, or stands before the next, was cut short.
+      const line = lines.slice(0, -1).findLast((each) => each.startsWith(start) && each.endsWith(' .'));
       // Written by this program alone, in a folder that only its user can enter.
-      return text === undefined ? undefined : JSON.parse(text);
+      return line === undefined ? undefined : JSON.parse(line.slice(start.length, -2));
     },
     async write(value) {
-      await writeFile(`${path}.part`, JSON.stringify(value), { mode: 0o600 });
-      await rename(`${path}.part`, path);
+      // A line of its own also where an earlier one was cut short, as by a full disk; all of it in one write.
+      await appendFile(path, `\n${start}${JSON.stringify(value)} .\n`, { mode: 0o600 });
     },
   };
 }

@@ -11,6 +11,7 @@ import type { OciBackendOptions } from './config.ts';
 import { executorRequest } from './executor-request.ts';
 import { watchExits } from './exits.ts';
 import { containerName, ociHandle, type OciHandle } from './handle.ts';
+import { rememberImageFacts } from './image-facts.ts';
 import { prepareImages } from './prepare.ts';
 import { createSlots } from './slots.ts';
 import type { TaskTree } from './task-tree.ts';
@@ -22,6 +23,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   const capacity = await measureCapacity(options);
   const slots = createSlots(capacity.slots);
   const exits = watchExits(warden.exits);
+  const facts = rememberImageFacts(options);
   /** Digests that this process holds for an attempt. */
   const pinned = new Map<string, Promise<readonly string[]>>();
   /** Ends that are being recorded, by container: several may wait for one. */
@@ -134,7 +136,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     signal: AbortSignal,
   ): Promise<OciHandle> {
     const id = `${attempt.taskId}-${attempt.number}`;
-    const { executors, trees, digests } = await prepareImages(options, attempt, progress, signal);
+    const { executors, trees, digests } = await prepareImages(options, facts, attempt, progress, signal);
     const { diskBytes: bytes, diskInodes: inodes } = attempt.sandbox.limits;
     const size = `${bytes}/${inodes}`;
     const slot = slots.take([...sizes].filter(([, other]) => other === size).map(([ready]) => ready));
@@ -185,8 +187,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     const [counters, killed, stdout, stderr] = await Promise.all([
       warden.counters(container, handle.slot),
       folder.killed.read(),
-      head(folder, index, 'stdout'),
-      head(folder, index, 'stderr'),
+      exit.stdoutBytes === 0 ? '' : head(folder, index, 'stdout'),
+      exit.stderrBytes === 0 ? '' : head(folder, index, 'stderr'),
     ]);
     const command = attempt.document.executors[index]?.command[0] ?? '';
     const explained = explain({

@@ -1,5 +1,4 @@
-import { watch } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
 
@@ -54,14 +53,14 @@ export function watchExits(folder: string): Exits {
       for (;;) {
         const next = change(container);
         try {
-          const found = await read(folder, container);
+          const found = read(folder, container);
           if (found) return found;
           await next.promise;
         } finally {
           next.done();
         }
         if (isClosed) throw new BulkheadError('canceled', 'the backend is closed; the container goes on');
-        if (!(await isWatched()) && (await optional(join(folder, container))) === '') {
+        if (!(await isWatched()) && optional(join(folder, container)) === '') {
           throw new BulkheadError(
             'runtime',
             "the exit code is lost: conmon, the process that waits for the container's end, is gone",
@@ -77,12 +76,13 @@ export function watchExits(folder: string): Exits {
   };
 }
 
-async function read(folder: string, container: string): Promise<Exit | undefined> {
+/** At once, as the files are tiny and in memory: each hop to another thread costs more than the reading. */
+function read(folder: string, container: string): Exit | undefined {
   const path = join(folder, container);
-  const [code, summary] = await Promise.all([optional(path), optional(`${path}.done`)]);
+  const [code, summary] = [optional(path), optional(`${path}.done`)];
   if (!/^\d+$/.test(code) || !summary.endsWith(',')) return undefined;
   const [stdoutBytes = '0', stderrBytes = '0', stdoutProblem = '', stderrProblem = ''] = netstrings(summary);
-  const { mtimeMs } = await stat(path);
+  const { mtimeMs } = statSync(path);
   return {
     exitCode: Number(code),
     endedAt: Math.round(mtimeMs),
@@ -98,6 +98,7 @@ function netstrings(text: string): string[] {
   return [...text.matchAll(/\d+:([^,]*),/g)].map((match) => match[1] ?? '');
 }
 
-async function optional(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => '');
+/** Empty where it isn't there. */
+function optional(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }

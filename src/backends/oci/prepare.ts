@@ -5,7 +5,7 @@ import type { Attempt } from '../backend.ts';
 import type { OciBackendOptions } from './config.ts';
 import { SPARE_HOME, workdir } from './environment.ts';
 import type { PreparedExecutor } from './handle.ts';
-import { hasFiles, ownerInside } from './image-folders.ts';
+import type { ImageFacts } from './image-facts.ts';
 import { workspaceTrees } from './trees.ts';
 
 /** Of distroless images: who runs where uid 0 is not wanted. */
@@ -23,12 +23,12 @@ export interface PreparedImages {
  * folders are. Where it throws, nothing stays acquired.
  */
 export async function prepareImages(
-  options: OciBackendOptions,
+  { images }: Pick<OciBackendOptions, 'images'>,
+  facts: ImageFacts,
   attempt: Attempt,
   progress: (message: string) => void,
   signal: AbortSignal,
 ): Promise<PreparedImages> {
-  const { images } = options;
   const resolved = new Map<string, ResolvedImage>();
   const unpacked = new Map<string, UnpackedImage>();
   try {
@@ -41,17 +41,20 @@ export async function prepareImages(
     }
     const executors = await Promise.all(
       attempt.document.executors.map((executor) =>
-        prepareExecutor(options, attempt, executor, find(resolved, executor.image), unpacked),
+        prepareExecutor(facts, attempt, executor, find(resolved, executor.image), unpacked),
       ),
     );
-    const extra = await missingWorkdirs(attempt.document.executors, executors);
+    const extra = await missingWorkdirs(facts, attempt.document.executors, executors);
     const trees = workspaceTrees(attempt.document, [
       ...extra,
       ...(attempt.sandbox.rootfs === 'readonly' ? writableFolders(executors) : []),
     ]);
     return {
       executors: await Promise.all(
-        executors.map(async (executor) => ({ ...executor, merged: await merged(executor.unpacked, trees) })),
+        executors.map(async (executor) => ({
+          ...executor,
+          merged: await merged(facts, executor.unpacked, trees),
+        })),
       ),
       trees,
       digests: [...unpacked.keys()],
@@ -63,14 +66,14 @@ export async function prepareImages(
 }
 
 async function prepareExecutor(
-  options: OciBackendOptions,
+  facts: ImageFacts,
   attempt: Attempt,
   executor: TesExecutor,
   image: ResolvedImage,
   unpacked: ReadonlyMap<string, UnpackedImage>,
 ): Promise<Omit<PreparedExecutor, 'merged'>> {
   const root = find(unpacked, image.digest);
-  const own = await options.resolveUser(root.rootfs, image.config.user);
+  const own = await facts.resolveUser(root.rootfs, image.config.user);
   const isRefusedRoot = own.uid === 0 && attempt.sandbox.privilege === 'nonroot';
   const user = isRefusedRoot
     ? { uid: NONROOT_ID, gid: NONROOT_ID, additionalGids: [], home: '/', name: undefined }
@@ -79,7 +82,7 @@ async function prepareExecutor(
   const setsHome =
     executor.env?.['HOME'] !== undefined || image.config.env.some((entry) => entry.startsWith('HOME='));
   const isWritable =
-    setsHome || (attempt.sandbox.rootfs === 'ephemeral' && (await ownerInside(root, home)) === uid);
+    setsHome || (attempt.sandbox.rootfs === 'ephemeral' && (await facts.ownerInside(root, home)) === uid);
   return {
     image,
     unpacked: root,
@@ -90,6 +93,7 @@ async function prepareExecutor(
 
 /** A working directory that no image has is the task's own, shared like a volume. */
 async function missingWorkdirs(
+  facts: ImageFacts,
   executors: readonly TesExecutor[],
   prepared: readonly Omit<PreparedExecutor, 'merged'>[],
 ): Promise<string[]> {
@@ -98,7 +102,7 @@ async function missingWorkdirs(
     const image = prepared[index];
     if (executor.workdir === undefined || !image) continue;
     const path = workdir(executor, image.image.config.workdir);
-    if (path !== '/' && (await ownerInside(image.unpacked, path)) === undefined) missing.push(path);
+    if (path !== '/' && (await facts.ownerInside(image.unpacked, path)) === undefined) missing.push(path);
   }
   return missing;
 }
@@ -108,10 +112,10 @@ function writableFolders(executors: readonly Omit<PreparedExecutor, 'merged'>[])
 }
 
 /** Shared folders in which the image has files too. What mount options can't spell is left to the task alone. */
-async function merged(image: UnpackedImage, trees: readonly string[]): Promise<string[]> {
+async function merged(facts: ImageFacts, image: UnpackedImage, trees: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const tree of trees) {
-    if (tree !== '/' && /^[\w./+@%=-]+$/.test(tree) && (await hasFiles(image, tree))) found.push(tree);
+    if (tree !== '/' && /^[\w./+@%=-]+$/.test(tree) && (await facts.hasFiles(image, tree))) found.push(tree);
   }
   return found;
 }

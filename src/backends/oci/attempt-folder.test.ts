@@ -1,0 +1,41 @@
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { attemptFolder, type AttemptFolder } from './attempt-folder.ts';
+
+test('a note is what was written last', async () => {
+  const { folder } = await newFolder();
+  expect(await folder.killed.read()).toBeUndefined();
+  await folder.killed.write({ reason: 'canceled' });
+  await folder.workspace.write({ root: '/r', uid: 1, gid: 2 });
+  await folder.killed.write({ reason: 'wall-time' });
+  expect(await folder.killed.read()).toEqual({ reason: 'wall-time' });
+  expect(await folder.workspace.read()).toEqual({ root: '/r', uid: 1, gid: 2 });
+  expect(await folder.released.read()).toBeUndefined();
+});
+
+test('notes of one executor are not those of another', async () => {
+  const { folder } = await newFolder();
+  const exit = { exitCode: 0, startedAt: 1, endedAt: 2, causes: [], stdout: 'a\nkilled {} .\n', stderr: '' };
+  await folder.exited(10).write(exit);
+  expect(await folder.exited(1).read()).toBeUndefined();
+  expect(await folder.exited(10).read()).toEqual(exit);
+  expect(await folder.killed.read()).toBeUndefined();
+});
+
+test('what was cut short is no note, and spoils no other', async () => {
+  const { folder, path } = await newFolder();
+  await folder.killed.write({ reason: 'canceled' });
+  await appendFile(join(path, 'notes'), '\nkilled {"reason":"wall-');
+  expect(await folder.killed.read()).toEqual({ reason: 'canceled' });
+  await folder.released.write({});
+  expect(await folder.killed.read()).toEqual({ reason: 'canceled' });
+  expect(await folder.released.read()).toEqual({});
+});
+
+async function newFolder(): Promise<{ folder: AttemptFolder; path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'attempt-folder-'));
+  onTestFinished(() => rm(path, { recursive: true }));
+  return { folder: attemptFolder(path), path };
+}
