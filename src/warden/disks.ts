@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isBulkheadError } from '../errors.ts';
 import type { Hand } from './hand.ts';
 import type { RunFolders } from './run-folders.ts';
 import * as step from './steps.ts';
@@ -34,6 +35,9 @@ interface Disk extends DiskRequest {
 /** Above these a new file system is quicker than deleting. */
 const CLEAN_INODES = 1000;
 const CLEAN_BYTES = 256 * 2 ** 20;
+
+/** Less than this is full: ext4 keeps blocks back for the next index of a file, so that the last few are never given. */
+const FULL_BYTES = 128 * 1024;
 
 /** What ext4 keeps for itself of a small disk. */
 const OVERHEAD_BYTES = 4 * 2 ** 20;
@@ -137,7 +141,14 @@ export function createDisks(options: {
       idle.delete(request.slot);
       if (disk && disk.bytes === request.bytes && disk.inodes === request.inodes) return;
       if (disk) await discard(request.slot);
-      await make(request);
+      try {
+        await make(request);
+      } catch (error) {
+        // Ready-made disks are there for speed: a task that needs their room goes first.
+        if (!isBulkheadError(error) || error.code !== 'disk-full' || idle.size === 0) throw error;
+        for (const slot of idle) await discard(slot);
+        await make(request);
+      }
     },
     async close(slot) {
       const disk = disks.get(slot);
@@ -155,7 +166,7 @@ export function createDisks(options: {
     },
     async isFull(slot) {
       const used = await statfs(mountPoint(slot));
-      return { bytes: used.bavail === 0, inodes: used.ffree === 0 };
+      return { bytes: used.bavail * used.bsize < FULL_BYTES, inodes: used.ffree === 0 };
     },
   };
 }
