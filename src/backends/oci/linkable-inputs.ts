@@ -9,7 +9,7 @@ const LINK_BYTES = 2 ** 20;
 
 /** Large files of this host, which can appear in the task without a copy; what can't be looked at is left to `stageIn`. */
 export async function linkableInputs(request: {
-  readonly attempt: Attempt;
+  readonly attempt: Pick<Attempt, 'document' | 'owner'>;
   readonly storages: Storages;
   readonly trees: ConfinedTrees;
   readonly signal: AbortSignal;

@@ -15,7 +15,7 @@ import type { Attempt } from '../backend.ts';
 import type { TaskTree } from './task-tree.ts';
 
 export interface StageInRequest {
-  readonly attempt: Attempt;
+  readonly attempt: Pick<Attempt, 'document' | 'owner'>;
   readonly tree: TaskTree;
   /** Paths of inputs that are in place already. */
   readonly linked: ReadonlySet<string>;

@@ -9,7 +9,7 @@ import type { Attempt, StageOutResult } from '../backend.ts';
 import type { TaskTree } from './task-tree.ts';
 
 export interface StageOutRequest {
-  readonly attempt: Attempt;
+  readonly attempt: Pick<Attempt, 'document' | 'owner'>;
   readonly tree: TaskTree;
   readonly storages: Storages;
   readonly trees: ConfinedTrees;
@@ -119,7 +119,7 @@ function sourceOf({ root, uid, gid }: TaskTree): TreeSource {
 function wantedOf({ path, path_prefix: prefix, type }: TesOutput): Wanted {
   if (hasWildcard(path, prefix))
     return { kind: 'glob', path, ...(prefix === undefined ? {} : { prefix: normalPath(prefix) }) };
-  return { kind: type === 'DIRECTORY' ? 'directory' : 'any', path };
+  return { kind: type === 'DIRECTORY' ? 'directory' : 'any', path: normalPath(path) };
 }
 
 function report(
