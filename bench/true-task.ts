@@ -27,10 +27,13 @@ export async function bareRunsOf(server: TestServer, task: TesTaskDocument): Pro
 /** Milliseconds from sending the request to hearing of COMPLETE, by the stream of the task's events. */
 export async function timeToComplete(server: TestServer, task: TesTaskDocument): Promise<number> {
   const start = performance.now();
-  const id = await server.create(task);
+  await completed(server, await server.create(task));
+  return performance.now() - start;
+}
+
+/** Follows the task's events to its end. Throws where that isn't COMPLETE. */
+export async function completed(server: TestServer, id: string): Promise<void> {
   const answer = await server.request(`/bulkhead/v1/tasks/${id}/logs?follow=true`);
   const events = await answer.text();
-  const duration = performance.now() - start;
   if (!events.includes('"COMPLETE"')) throw new Error(`${id} ended otherwise: ${events}`);
-  return duration;
 }
