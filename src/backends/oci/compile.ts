@@ -167,12 +167,20 @@ function rlimits({ sandbox: { limits }, hardLimits }: ExecutorSpec): Rlimit[] {
     bounded('RLIMIT_NOFILE', Math.min(limits.openFiles, hardLimits.openFiles)),
     bounded('RLIMIT_CORE', 0),
     bounded('RLIMIT_MEMLOCK', Math.min(limits.memoryBytes, hardLimits.memlockBytes)),
-    bounded('RLIMIT_FSIZE', Math.min(limits.diskBytes, hardLimits.fileSizeBytes)),
+    bounded('RLIMIT_FSIZE', Math.min(largestFileBytes(limits), hardLimits.fileSizeBytes)),
   ];
 }
 
 function bounded(type: string, value: number): Rlimit {
   return { type, hard: value, soft: value };
+}
+
+/**
+ * Bounds sparse files. More than the disk holds, whose file system is a little larger than what was asked: a tool that
+ * fills it must read ENOSPC and can say so, rather than be ended by SIGXFSZ.
+ */
+function largestFileBytes({ diskBytes, diskInodes }: Sandbox['limits']): number {
+  return diskBytes + diskInodes * 256 + 64 * 2 ** 20;
 }
 
 const CPU_PERIOD_MICROSECONDS = 100_000;

@@ -1,0 +1,220 @@
+/** Bombs, all at once on a real server, beside a neighbour that must not notice. */
+import { mkdir, readFile, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TesTask, TesTaskDocument } from '../../src/tes/task.ts';
+import { cgroupPaths, cgroupVersion } from '../../src/warden/cgroups.ts';
+import { runFolders } from '../../src/warden/run-folders.ts';
+import { startServer, type TestServer } from '../fixtures/server.ts';
+import { until } from '../poll.ts';
+
+const PIDS = 48;
+const INODES = 1024;
+const LOG_BYTES = 2 ** 20;
+const FLOOD_BYTES = 64 * 2 ** 20;
+const MARK = `bulkhead-left-behind-${process.pid}`;
+const BEATS = 120;
+/** On a machine that others use too. */
+const LONGEST_PAUSE_S = 3;
+
+const SCRIPTS = {
+  neighbour: `n=0; while [ $n -lt ${BEATS} ]; do read up rest < /proc/uptime; echo $up; n=$((n+1)); sleep 0.1; done > /out/result`,
+  // exec forks no more, and outlives the refusals.
+  forks: 'f() { f | f & }; f; exec sleep 3',
+  memory: 'tail /dev/zero; rc=$?; echo "the tool ended with $rc" > /out/result; exit $rc',
+  flood: `head -c ${FLOOD_BYTES} /dev/zero | tr "\\\\0" x; echo the last words >&2`,
+  disk: 'dd if=/dev/zero of=/shared/fill bs=512 || exit 9',
+  inodes: 'n=0; while echo > /shared/$n; do n=$((n+1)); done; exit 9',
+  largeFile: 'exec truncate -s 1099511627776 /shared/large',
+  cpu: 'timeout 3 sh -c "while :; do :; done"; times',
+  leaver: `trap "" TERM INT HUP; (setsid sh -c 'trap "" TERM INT HUP; sleep 600; sleep 600' ${MARK} &) & (setsid sh -c 'trap "" TERM INT HUP; (sleep 600; sleep 600) & wait' ${MARK} &); sleep 2; exit 0`,
+} as const satisfies Record<string, string>;
+type Bomb = keyof typeof SCRIPTS;
+
+let server: TestServer;
+const ids = new Map<Bomb, string>();
+
+beforeAll(async () => {
+  server = await startServer({
+    policy: {
+      defaults: { cpu_cores: 0.2, ram_gb: 0.0625, disk_gb: 0.0625, disk_inodes: INODES, pids: PIDS },
+    },
+    limits: { stdio_bytes: LOG_BYTES },
+    backend: { slots: 12 },
+  });
+  await mkdir(join(server.files, 'out'));
+  await submit('neighbour');
+  await until(async () => (await task('neighbour')).state === 'RUNNING', { what: 'the neighbour to run' });
+});
+afterAll(async () => await server.stop());
+
+describe.concurrent('a bomb ends at its limit', () => {
+  test('processes: forks are refused, and what was forked ends with its executor', async () => {
+    const id = await submit('forks');
+    const end = watched(ended('forks'));
+    let most = 0;
+    await until(
+      async () => {
+        most = Math.max(most, await processesIn(id));
+        return end.isSettled();
+      },
+      { timeoutMs: 30_000, what: 'the end of the fork bomb' },
+    );
+    // The init comes on top.
+    expect(most).toBeLessThanOrEqual(PIDS + 1);
+    expect(most).toBeGreaterThan(PIDS / 2);
+    expect(await logs('forks')).toMatch(new RegExp(`refused at the limit of ${PIDS} \\(sandbox_pids\\)`));
+  });
+
+  test('memory: the tool is killed, and the shell around it still writes what it ended with', async () => {
+    await submit('memory');
+    expect(await ended('memory')).toMatchObject({ state: 'EXECUTOR_ERROR' });
+    expect((await exits('memory'))[0]).toBe(137);
+    expect(await logs('memory')).toMatch(/out of memory: 1 process was killed at the limit of 0\.06 GiB/);
+    expect(await result('memory')).toBe('the tool ended with 137\n');
+  });
+
+  test('logs: the first part is kept, the rest costs neither disk nor the server’s memory', async () => {
+    const before = await residentBytes(server.pid);
+    const id = await submit('flood');
+    const end = watched(ended('flood'));
+    let most = before;
+    await until(
+      async () => {
+        most = Math.max(most, await residentBytes(server.pid));
+        return end.isSettled();
+      },
+      { timeoutMs: 60_000, what: 'the end of the log flood' },
+    );
+    expect(most - before).toBeLessThan(FLOOD_BYTES / 2);
+    const [log] = (await task('flood')).logs?.[0]?.logs ?? [];
+    expect(log?.stderr).toBe('the last words\n');
+    expect(log?.stdout).toMatch(/^x+$/);
+    expect(await logs('flood')).toContain(`of ${FLOOD_BYTES} bytes, the first ${LOG_BYTES} were kept`);
+    const kept = await stat(join(attemptFolder(id), '0', 'stdout'));
+    expect(kept.size).toBe(LOG_BYTES);
+    expect(kept.blocks * 512).toBeLessThan(2 * LOG_BYTES);
+  });
+
+  test('disk: the tool’s own message is in the log, though the disk is full to the last byte', async () => {
+    await submit('disk');
+    const { state, logs: attempts } = await ended('disk');
+    expect(state).toBe('EXECUTOR_ERROR');
+    expect(attempts?.[0]?.logs[0]).toMatchObject({
+      exit_code: 9,
+      stderr: expect.stringContaining('No space left on device'),
+    });
+    expect(await logs('disk')).toContain('disk of 0.06 GiB is full (resources.disk_gb)');
+  });
+
+  test('files: no more than the disk has inodes', async () => {
+    await submit('inodes');
+    const { logs: attempts } = await ended('inodes');
+    expect(attempts?.[0]?.logs[0]?.stderr).toContain('No space left on device');
+    expect(await logs('inodes')).toContain('has no room for more than');
+  });
+
+  test('one file of a terabyte: ended by SIGXFSZ, and told so', async () => {
+    await submit('largeFile');
+    await ended('largeFile');
+    expect(await exits('largeFile')).toEqual([128 + 25]);
+    expect(await logs('largeFile')).toContain('SIGXFSZ');
+  });
+
+  test('processor: a loop gets its share and no more', async () => {
+    await submit('cpu');
+    const [log] = (await ended('cpu')).logs?.[0]?.logs ?? [];
+    // `times`: user and system seconds of the shell, then of its children.
+    const seconds = [...(log?.stdout ?? '').matchAll(/(\d+)m([\d.]+)s/g)].map(
+      ([, m, s]) => Number(m) * 60 + Number(s),
+    );
+    expect(seconds).toHaveLength(4);
+    const used = seconds.reduce((sum, each) => sum + each, 0);
+    expect(used).toBeGreaterThan(0.05);
+    expect(used).toBeLessThan(3 * 0.2 * 1.5);
+  });
+
+  test('life: what ignores SIGTERM and left its parent is dead once the executor has ended', async () => {
+    await submit('leaver');
+    await until(async () => (await marked()).length >= 2, { what: 'the processes that are left behind' });
+    expect(await ended('leaver')).toMatchObject({ state: 'COMPLETE' });
+    expect(await marked()).toEqual([]);
+  });
+
+  test('and the neighbour never noticed', async () => {
+    const neighbour = await ended('neighbour');
+    const end = Date.parse(neighbour.logs?.[0]?.end_time ?? '');
+    for (const bomb of ids.keys())
+      expect(Date.parse((await task(bomb)).logs?.[0]?.start_time ?? ''), bomb).toBeLessThan(end);
+    expect(neighbour.state).toBe('COMPLETE');
+    expect(await exits('neighbour')).toEqual([0]);
+    const beats = (await result('neighbour')).trim().split('\n').map(Number);
+    expect(beats).toHaveLength(BEATS);
+    const pauses = beats.slice(1).map((beat, at) => beat - (beats[at] ?? 0));
+    expect(Math.max(...pauses)).toBeLessThan(LONGEST_PAUSE_S);
+  });
+});
+
+async function submit(bomb: Bomb): Promise<string> {
+  const document: TesTaskDocument = {
+    name: bomb,
+    executors: [{ image: 'busybox:latest', command: ['sh', '-c', SCRIPTS[bomb]] }],
+    volumes: ['/shared'],
+    outputs: [{ path: '/out/result', url: pathToFileURL(join(server.files, 'out', bomb)).href }],
+  };
+  const id = await server.create(document);
+  ids.set(bomb, id);
+  return id;
+}
+
+async function task(bomb: Bomb): Promise<TesTask> {
+  return server.get(ids.get(bomb) ?? '');
+}
+
+async function ended(bomb: Bomb): Promise<TesTask> {
+  return server.ended(ids.get(bomb) ?? '');
+}
+
+async function logs(bomb: Bomb): Promise<string> {
+  return (await task(bomb)).logs?.[0]?.system_logs?.join('\n') ?? '';
+}
+
+async function exits(bomb: Bomb): Promise<number[]> {
+  return ((await task(bomb)).logs?.[0]?.logs ?? []).map(({ exit_code }) => exit_code);
+}
+
+async function result(bomb: Bomb): Promise<string> {
+  return readFile(join(server.files, 'out', bomb), 'utf8');
+}
+
+function attemptFolder(id: string): string {
+  return join(server.folder, 'data', 'work', 'attempts', `${id}-1`);
+}
+
+/** As its cgroup counts them. */
+async function processesIn(id: string): Promise<number> {
+  const { instance } = runFolders('/run/bulkhead', join(server.folder, 'data'));
+  const { pidsLimit } = cgroupPaths(cgroupVersion(), `bulkhead-${instance}`, `${id}-1-0`);
+  return Number(await readFile(join(dirname(pidsLimit), 'pids.current'), 'utf8').catch(() => '0'));
+}
+
+function watched(promise: Promise<unknown>): { isSettled: () => boolean } {
+  let isSettled = false;
+  void promise.finally(() => (isSettled = true));
+  return { isSettled: () => isSettled };
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024;
+}
+
+/** Processes of this host that were started with the mark. */
+async function marked(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return commands.filter((command) => command.split('\0').at(-2) === MARK);
+}
