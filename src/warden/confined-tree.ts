@@ -56,10 +56,11 @@ export interface TreeTarget {
 /** Ids of this host, or `user` or `user:group` by name or number. */
 export type TreeUser = { readonly uid: number; readonly gid: number } | { readonly name: string };
 
+/** Of one request. */
 export interface TreeLimits {
-  /** Files and folders in one call. */
+  /** Files and folders. */
   readonly entries: number;
-  /** Of all files of one call. */
+  /** Of all its files, holes included. */
   readonly bytes: number;
   /** Folders within folders. */
   readonly depth: number;

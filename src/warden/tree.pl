@@ -15,9 +15,9 @@
 #            Q ID kind path prefix  what to read: kind is file, directory, any or glob; prefix is cut off from matches
 #            P ID path              where what has this ID is written
 #            G                      go
-#   entries  F ID rel path mode size mtime    a file; D … follow, then E; or, where contents are off, nothing
+#   entries  F ID rel path mode size mtime    a file; D and H follow, then E; or, where contents are off, nothing
 #            C ID rel path mode               a directory
-#            D bytes, E                       content, and its end
+#            D bytes, H length, E             content, a hole in it, and its end
 #            L ID rel path mode size mtime uid gid    a file or directory, where contents are off; path has no link
 #            M ID path text                   for people: what was left out, and why
 #            X ID code path text              the request has failed, a file that was begun is void; nothing follows

@@ -25,6 +25,7 @@ sub identity {
 # No module is loaded from the tree later: it belongs to somebody else.
 sub enter_root {
     my ($root) = @_;
+    call('prctl', $PR_SET_PDEATHSIG, $SIGTERM, 0, 0, 0);
     die "x86_64 only\n" if (POSIX::uname())[4] ne 'x86_64';
     chdir $root or die "$root: $!\n";
     chroot '.' or die "chroot to $root: $!\n";

@@ -3,6 +3,7 @@ package Reader;
 use strict;
 use warnings;
 no warnings 'recursion';
+use Errno ();
 use Fcntl qw(:mode);
 
 my $CHUNK_BYTES = 256 * 1024;
@@ -10,7 +11,6 @@ my ($out, $setting, $entries_left, $bytes_left);
 
 sub serve {
     ($out, $setting, my $wanted) = @_;
-    ($entries_left, $bytes_left) = @$setting{qw(entries bytes)};
     Confinement::enter_root($setting->{root});
     Path::begin();
     my $capability = $setting->{all} ? 'read' : 'none';
@@ -43,6 +43,7 @@ sub owner_of {
 sub answer {
     my ($request) = @_;
     my ($id, $kind, $path) = @$request{qw(id kind path)};
+    ($entries_left, $bytes_left) = @$setting{qw(entries bytes)};
     my $done = eval { $kind eq 'glob' ? answer_glob($request) : answer_named($id, $kind, $path); 1 };
     $done ? Frames::emit($out, 'Z', $id) : failed($id, $@);
 }
@@ -174,16 +175,37 @@ sub file {
         if $size > $bytes_left;
     $bytes_left -= $size;
     my $frames = Frames::frame('F', join "\0", $id, $rel, $path, $status[2] & 07777, $size, $mtime);
-    my $left = $size;    # what is appended meanwhile is not taken: the size has been told
-    while ($left > 0) {
-        my $n = sysread $file, my $chunk, $left < $CHUNK_BYTES ? $left : $CHUNK_BYTES;
-        Failure::throw_errno($path, 'read') if !defined $n;
-        Failure::throw('failed', $path, "became shorter while it was read: $left bytes are missing") if $n == 0;
-        $left -= $n;
-        Frames::put($out, $frames . Frames::frame('D', $chunk) . ($left == 0 ? Frames::frame('E', '') : ''));
-        $frames = '';
+    my $is_sparse = $status[12] * 512 < $size;
+    my $at = 0;    # what is appended meanwhile is not taken: the size has been told
+    while ($at < $size) {
+        my $end = $size;
+        if ($is_sparse) {
+            (my $data, $end) = next_data($file, $at, $size);
+            $frames .= Frames::frame('H', $data - $at) if $data > $at;
+            $at = $data;
+        }
+        while ($at < $end) {
+            my $n = sysread $file, my $chunk, $end - $at < $CHUNK_BYTES ? $end - $at : $CHUNK_BYTES;
+            Failure::throw_errno($path, 'read') if !defined $n;
+            Failure::throw('failed', $path, 'became shorter while it was read: ' . ($size - $at) . ' bytes are missing') if $n == 0;
+            $at += $n;
+            Frames::put($out, $frames . Frames::frame('D', $chunk) . ($at == $size ? Frames::frame('E', '') : ''));
+            $frames = $at == $size ? undef : '';
+        }
     }
-    Frames::put($out, $frames . Frames::frame('E', '')) if $size == 0;
+    Frames::put($out, $frames . Frames::frame('E', '')) if defined $frames;
+}
+
+# Where a file that has holes has bytes again, and where these end; it stands there then. A hole is not read: a task
+# can make one of any size for nothing.
+sub next_data {
+    my ($file, $at, $size) = @_;
+    my $data = sysseek $file, $at, 3;    # SEEK_DATA
+    return ($size, $size) if !defined $data && $!{ENXIO};
+    return ($at, $size) if !defined $data;    # a file system that doesn't know
+    my $end = sysseek($file, $data, 4) // $size;    # SEEK_HOLE
+    sysseek $file, $data, 0;
+    return ($data < $size ? $data + 0 : $size, $end < $size ? $end + 0 : $size);
 }
 
 sub listed {

@@ -1,4 +1,4 @@
-import { chmod, chown, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
@@ -52,6 +52,15 @@ describe('reading', () => {
         expect((await buffer(body ?? Readable.from([]))).equals(bytes)).toBe(true);
       }
     }
+  });
+
+  test('a hole is read as the zeros that it stands for', async () => {
+    const root = await makeFolder();
+    await writeFile(join(root, 'f'), 'begin');
+    await truncate(join(root, 'f'), 1_000_000);
+    await appendFile(join(root, 'f'), 'end');
+    const found = await readAll({ root, as: 'target' }, { kind: 'file', path: '/f' });
+    expect(found['']).toBe(`begin${'\0'.repeat(999_995)}end`);
   });
 
   test('content that is not wanted is passed over, also in the middle of it', async () => {

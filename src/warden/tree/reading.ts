@@ -34,6 +34,8 @@ class Content {
   readonly body: Readable;
   readonly #process: TreeProcess;
   #isOver = false;
+  /** Of a hole, what is still to be given as zeros. */
+  #holeBytes = 0;
   #failure: unknown;
 
   constructor(process: TreeProcess) {
@@ -49,6 +51,7 @@ class Content {
       this.body.once('close', resolve).destroy();
       await promise;
     }
+    this.#holeBytes = 0;
     while (!this.#isOver) await this.#next();
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -63,12 +66,25 @@ class Content {
   }
 
   async #next(): Promise<Buffer | undefined> {
+    if (this.#holeBytes > 0) return this.#zeros();
     const found = await this.#process.frames.next();
     if (found?.kind === 'D') return found.bytes;
+    if (found?.kind === 'H') {
+      this.#holeBytes = Number(fieldsOf(found)[0]);
+      return this.#zeros();
+    }
     this.#isOver = true;
     if (found === undefined) this.#failure = await this.#process.cut();
     else if (found.kind === 'X') this.#failure = failureOf(found);
     else if (found.kind !== 'E') this.#failure = unexpected(found);
     return undefined;
   }
+
+  #zeros(): Buffer {
+    const length = Math.min(this.#holeBytes, ZEROS.length);
+    this.#holeBytes -= length;
+    return ZEROS.subarray(0, length);
+  }
 }
+
+const ZEROS = Buffer.alloc(2 ** 18);

@@ -76,7 +76,7 @@ sub refuse {
 sub next_frame {
     my ($id) = @_;
     my ($kind, $payload) = Frames::take($in) or cut();
-    return ($kind) if $kind eq 'D' || $kind eq 'E';
+    return ($kind) if $kind =~ /[DHE]/;
     my ($of, @fields) = split /\0/, $payload, -1;
     die "an entry of request $of where $id should be\n" if $kind eq 'N' || $of ne $id;
     return ($kind, @fields);
@@ -126,9 +126,19 @@ sub create {
 sub fill {
     my ($to, $place, $path) = @_;
     my $written = 0;
+    my $ends_in_hole;
     while (1) {
         my ($kind, $bytes) = Frames::take($in) or cut();
-        return $written if $kind eq 'E';
+        if ($kind eq 'E') {
+            truncate $to, $written or Failure::throw_errno($path, 'write') if $ends_in_hole;
+            return $written;
+        }
+        $ends_in_hole = $kind eq 'H';
+        if ($ends_in_hole) {
+            $written += $bytes;
+            sysseek $to, $written, 0 or Failure::throw_errno($path, 'write');
+            next;
+        }
         if ($kind eq 'X') {
             $place->{was_ended} = 1;
             my (undef, @fields) = split /\0/, $bytes, -1;

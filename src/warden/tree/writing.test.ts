@@ -1,18 +1,8 @@
-import {
-  chmod,
-  chown,
-  lstat,
-  mkdir,
-  readFile,
-  readdir,
-  stat,
-  truncate,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmod, chown, lstat, mkdir, open, readFile, readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { makeFolder, plant } from '../../../test/fixtures/folders.ts';
 import { until } from '../../../test/poll.ts';
 import { BulkheadError } from '../../errors.ts';
@@ -39,6 +29,13 @@ async function* file(content: string | Buffer | Readable, mode = 0o644): Deliver
 
 async function* climbing(): Delivery['entries'] {
   yield { path: '../../x', type: 'file', sizeBytes: 0, mode: 0o644, body: Readable.from([]) };
+}
+
+/** A descriptor to write a new file by; closed when the test ends. */
+async function fileIn(folder: string, name: string): Promise<number> {
+  const made = await open(join(folder, name), 'w');
+  onTestFinished(() => made.close());
+  return made.fd;
 }
 
 describe('writing', () => {
@@ -192,10 +189,65 @@ describe('copying', () => {
     expect((await readdir(join(to, 'o'))).toSorted()).toEqual(['d', 'globbed']);
   });
 
+  test('holes stay holes: a file of 1 TiB costs what is in it', async () => {
+    const [from, to] = [await makeFolder(), await makeFolder()];
+    for (const [name, size] of [
+      ['inner', 2 ** 40],
+      ['trailing', 2 ** 40 + 12_345],
+      ['hollow', 2 ** 41],
+    ] as const) {
+      const hollow = await open(join(from, name), 'w');
+      if (name !== 'hollow') await hollow.write('begin', 0);
+      if (name !== 'hollow') await hollow.write('middle', 2 ** 30);
+      await (name === 'inner' ? hollow.write('end', size - 3) : hollow.truncate(size));
+      await hollow.close();
+    }
+    const moves = [{ from: { kind: 'any', path: '/' } as const, to: '/' }];
+    const [outcome] = await trees.copy({ root: from, as: 'target' }, sharedTarget(to), moves, signal);
+    expect(outcome?.failure).toBeUndefined();
+    for (const name of ['inner', 'trailing', 'hollow']) {
+      const [before, after] = [await stat(join(from, name)), await stat(join(to, name))];
+      expect([name, after.size]).toEqual([name, before.size]);
+      expect(after.blocks).toBeLessThan(100);
+      const copied = await open(join(to, name));
+      const parts = [0, 2 ** 30, before.size - 3].map(
+        async (at) => (await copied.read(Buffer.alloc(5), 0, 5, at)).buffer,
+      );
+      expect((await Promise.all(parts)).map(String)).toEqual(
+        name === 'hollow'
+          ? ['\0\0\0\0\0', '\0\0\0\0\0', '\0\0\0\0\0']
+          : ['begin', 'middl', name === 'inner' ? 'end\0\0' : '\0\0\0\0\0'],
+      );
+      await copied.close();
+    }
+  });
+
+  test('one whose server is killed ends too, and leaves no half of a file', async () => {
+    const [from, to] = [await makeFolder(), await makeFolder()];
+    execFileSync('head', ['-c', '400000000', '/dev/zero'], {
+      stdio: ['ignore', await fileIn(from, 'large'), 'inherit'],
+    });
+    const program = `
+      import { createConfinedTrees } from ${JSON.stringify(import.meta.resolve('../tree.ts'))};
+      const move = { from: { kind: 'any', path: '/large' }, to: '/copy' };
+      const target = { root: ${JSON.stringify(to)}, as: 'parent', bits: 'open', isDurable: true, links: 'owner' };
+      await createConfinedTrees().copy({ root: ${JSON.stringify(from)}, as: 'target' }, target, [move], new AbortController().signal);`;
+    const server = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
+    await until(async () => (await readdir(to)).some((name) => name.endsWith('.part')), {
+      what: 'the copy to begin',
+    });
+    server.kill('SIGKILL');
+    await until(async () => !(await readdir(to)).some((name) => name.endsWith('.part')), {
+      what: 'the part to be gone',
+    });
+    expect(await readdir(to)).toEqual([]);
+  });
+
   test('an aborted one ends both its processes and leaves no half of a file', async () => {
     const [from, to] = [await makeFolder(), await makeFolder()];
-    await writeFile(join(from, 'endless'), '');
-    await truncate(join(from, 'endless'), 2 ** 36);
+    execFileSync('head', ['-c', '400000000', '/dev/zero'], {
+      stdio: ['ignore', await fileIn(from, 'endless'), 'inherit'],
+    });
     const controller = new AbortController();
     const copying = trees.copy(
       { root: from, as: 'target' },
