@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compile, type ExecutorSpec } from '../backends/oci/compile.ts';
 import { BulkheadError, isBulkheadError } from '../errors.ts';
@@ -198,9 +198,8 @@ export function createContainers(options: ContainerOptions) {
   }
 
   /** Its root file system, and the folders in which image and task both have files. */
-  async function mountPoints(container: string): Promise<string[]> {
-    const names = await readdir(run.roots);
-    return names
+  function mountPoints(container: string): string[] {
+    return readdirSync(run.roots)
       .filter((name) => name === container || name.startsWith(`${container}.`))
       .map((name) => join(run.roots, name));
   }
@@ -233,7 +232,7 @@ export function createContainers(options: ContainerOptions) {
     },
     async remove(container: string): Promise<void> {
       const state = join(run.runtime, container);
-      const mounts = await mountPoints(container);
+      const mounts = mountPoints(container);
       // The usual case before a container is made and once it was removed: a request costs a process.
       if (mounts.length === 0 && ![state, ...exitFiles(container)].some(existsSync)) return;
       const rest = [

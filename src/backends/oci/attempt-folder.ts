@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { appendFile, mkdir, open, readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { appendFile, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evidence } from '../../sandbox/sandbox.ts';
 import type { ExecutorExit, KillReason } from '../backend.ts';
@@ -25,44 +25,54 @@ export interface AttemptFolder {
 }
 
 export interface Note<Value> {
-  read(): Promise<Value | undefined>;
+  read(): Value | undefined;
   write(value: Value): Promise<void>;
 }
 
+/** Of all that write into it, one at a time may be in use: what it has read it doesn't read again. */
 export function attemptFolder(path: string): AttemptFolder {
+  const notes = notesIn(join(path, 'notes'));
   const executor = (index: number): string => join(path, String(index));
-  const note = <Value>(name: string): Note<Value> => noteIn(join(path, 'notes'), name);
   return {
     path,
     executor,
     make: async () => void (await mkdir(path, { recursive: true, mode: 0o700 })),
-    workspace: note('workspace'),
-    killed: note('killed'),
-    released: note('released'),
-    started: (index) => note(`started-${index}`),
-    exited: (index) => note(`exited-${index}`),
+    workspace: notes('workspace'),
+    killed: notes('killed'),
+    released: notes('released'),
+    started: (index) => notes(`started-${index}`),
+    exited: (index) => notes(`exited-${index}`),
     log: (index, stream, offset, maxBytes) => part(join(executor(index), stream), offset, maxBytes),
   };
 }
 
 /** The last one of a name counts. */
-function noteIn<Value>(path: string, name: string): Note<Value> {
-  const start = `${name} `;
-  return {
-    async read() {
-      // Where there is none, as for most questions, an error would cost more than this one.
-      if (!existsSync(path)) return undefined;
-      const lines = (await readFile(path, 'utf8')).split('\n');
-      // What follows the last line break, or stands before the next, was cut short.
-      const line = lines.slice(0, -1).findLast((each) => each.startsWith(start) && each.endsWith(' .'));
+function notesIn(path: string): <Value>(name: string) => Note<Value> {
+  let known: Map<string, string> | undefined;
+  return (name) => ({
+    read() {
+      const text = (known ??= readNotes(path)).get(name);
       // Written by this program alone, in a folder that only its user can enter.
-      return line === undefined ? undefined : JSON.parse(line.slice(start.length, -2));
+      return text === undefined ? undefined : JSON.parse(text);
     },
     async write(value) {
+      const text = JSON.stringify(value);
       // A line of its own also where an earlier one was cut short, as by a full disk; all of it in one write.
-      await appendFile(path, `\n${start}${JSON.stringify(value)} .\n`, { mode: 0o600 });
+      await appendFile(path, `\n${name} ${text} .\n`, { mode: 0o600 });
+      known?.set(name, text);
     },
-  };
+  });
+}
+
+/** At once: once an attempt and process, and mostly nothing is there. */
+function readNotes(path: string): Map<string, string> {
+  if (!existsSync(path)) return new Map();
+  // What follows the last line break was cut short; what was before the next doesn't end as a note does.
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  const notes = lines.filter((line) => line.endsWith(' .'));
+  return new Map(
+    notes.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1, -2)]),
+  );
 }
 
 async function part(path: string, offset: number, maxBytes: number): Promise<Uint8Array> {

@@ -33,8 +33,16 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   /** Size of the disk that a slot was last used with, so that a ready one is taken. */
   const sizes = new Map<number, string>();
 
-  const folderOf = ({ id }: { readonly id: string }): AttemptFolder =>
-    attemptFolder(join(options.folder, id));
+  /** Of attempts that aren't released, each once: its notes are read once. */
+  const folders = new Map<string, AttemptFolder>();
+
+  function folderOf({ id }: { readonly id: string }): AttemptFolder {
+    const known = folders.get(id);
+    if (known) return known;
+    const folder = attemptFolder(join(options.folder, id));
+    if (!folder.released.read()) folders.set(id, folder);
+    return folder;
+  }
 
   return {
     kind: 'oci',
@@ -54,7 +62,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       await pin(handle);
       await assertAlive(handle);
       const container = containerName(handle.id, index);
-      const before = await folderOf(handle).started(index).read();
+      const before = folderOf(handle).started(index).read();
       if (before && !warden.awaitsStart(container)) return before.evidence;
       // The shared root file system can be mounted for one container at a time.
       if (handle.trees[0] === '/') await settled(handle.id);
@@ -65,10 +73,10 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       const handle = ociHandle(given);
       slots.claim(handle.slot);
       const folder = folderOf(handle);
-      const known = await folder.exited(index).read();
+      const known = folder.exited(index).read();
       if (known) return known;
       const container = containerName(handle.id, index);
-      const started = await folder.started(index).read();
+      const started = folder.started(index).read();
       if (!started || warden.awaitsStart(container)) {
         throw new BulkheadError('not-found', `executor ${index} was never started`);
       }
@@ -93,7 +101,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       const handle = ociHandle(given);
       const folder = folderOf(handle);
       await folder.make();
-      if (!(await folder.killed.read())) await folder.killed.write({ reason });
+      if (!folder.killed.read()) await folder.killed.write({ reason });
       for (const index of handle.executors.keys()) await warden.kill(containerName(handle.id, index));
     },
 
@@ -107,10 +115,11 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       const ids = new Set(handles.map(({ id }) => id));
       for (const name of await readdir(options.folder)) {
         const folder = folderOf({ id: name });
-        if (ids.has(name) || (await folder.released.read())) continue;
+        if (ids.has(name) || folder.released.read()) continue;
         // Whoever still holds its handle can do nothing with it any more.
-        if (!(await folder.killed.read())) await folder.killed.write({ reason: 'system-error' });
+        if (!folder.killed.read()) await folder.killed.write({ reason: 'system-error' });
         await folder.released.write({});
+        folders.delete(name);
       }
       await warden.sweep({
         containers: handles.flatMap((handle) =>
@@ -121,7 +130,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     },
 
     async readLog(given, index, stream, offset, maxBytes) {
-      return folderOf(ociHandle(given)).log(index, stream, offset, maxBytes);
+      return attemptFolder(join(options.folder, ociHandle(given).id)).log(index, stream, offset, maxBytes);
     },
 
     async close() {
@@ -184,9 +193,9 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     const folder = folderOf(handle);
     const container = containerName(handle.id, index);
     const exit = await exits.wait(container, () => warden.isWatched(folder.executor(index)));
-    const [counters, killed, stdout, stderr] = await Promise.all([
+    const killed = folder.killed.read();
+    const [counters, stdout, stderr] = await Promise.all([
       warden.counters(container, handle.slot),
-      folder.killed.read(),
       exit.stdoutBytes === 0 ? '' : head(folder, index, 'stdout'),
       exit.stderrBytes === 0 ? '' : head(folder, index, 'stderr'),
     ]);
@@ -211,7 +220,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   async function release(handle: OciHandle): Promise<void> {
     const folder = folderOf(handle);
     // Its slot may be another's by now.
-    if (await folder.released.read()) return;
+    if (folder.released.read()) return;
     await settled(handle.id);
     for (const index of handle.executors.keys()) await warden.remove(containerName(handle.id, index));
     await warden.closeDisk(handle.slot);
@@ -219,6 +228,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     pinned.delete(handle.id);
     await folder.make();
     await folder.released.write({});
+    folders.delete(handle.id);
     slots.free(handle.slot);
   }
 
@@ -274,7 +284,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   }
 
   async function workspace(handle: OciHandle): Promise<TaskTree> {
-    const made = await folderOf(handle).workspace.read();
+    const made = folderOf(handle).workspace.read();
     if (!made) throw new BulkheadError('internal', 'the inputs were not staged');
     return made;
   }
@@ -305,7 +315,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   }
 
   async function assertAlive(handle: OciHandle): Promise<void> {
-    const killed = await folderOf(handle).killed.read();
+    const killed = folderOf(handle).killed.read();
     if (killed)
       throw new BulkheadError(
         'canceled',
