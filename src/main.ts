@@ -74,7 +74,10 @@ async function serve(config: Config): Promise<void> {
     authenticator: authenticator(config, logger),
     admit: async (document, principal) => admit({ site, document, principal, machine: engine.capacity() }),
     serviceInfo: serviceDescription(config),
-    storageLocations: config.storage.file.roots.map(({ path }) => `file://${path}`),
+    storageLocations: [
+      ...config.storage.file.roots.map(({ path }) => `file://${path}`),
+      ...config.storage.http.write,
+    ],
     parameterKeys: SUPPORTED_PARAMETERS,
     cors: { origins: config.server.cors.origins },
     limits: { bodyBytes: config.server.body_limit, contentBytes: config.limits.content_bytes },
@@ -155,13 +158,14 @@ async function openBackend(
   });
   const http = deferredStorage({
     schemes: ['http', 'https'],
-    advertised: [],
+    advertised: config.storage.http.write,
     load: async () => {
       const { createHttpStorage } = await import('./storage/http.ts');
       return createHttpStorage({
         allowPrivate: config.storage.http.allow_private,
         maxBytes: config.storage.http.max_bytes,
         idleMs: config.storage.http.timeout,
+        writable: config.storage.http.write,
       });
     },
   });

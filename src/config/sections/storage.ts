@@ -30,6 +30,16 @@ export const storageSection = section('Which locations tasks may read and write.
         pattern: '^[A-Za-z0-9.:\\[\\]-]+(/[0-9]{1,3})?$',
       }),
     ),
+    write: list(
+      'URLs below which outputs may be sent by PUT. Empty: none, since an output can carry anything away.',
+      text(
+        'Beginning of a URL, up to a whole part of its path: `https://storage.example.org/results/`.',
+        undefined,
+        {
+          pattern: '^https?://[^\\s?#]+$',
+        },
+      ),
+    ),
     max_bytes: size('Largest file that is fetched.', '1TiB'),
     timeout: duration('A transfer in which nothing arrives for so long has failed.', '60s'),
   }),
