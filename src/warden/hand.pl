@@ -323,8 +323,8 @@ sub step_copyout {
     sysopen my $out, $target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0400 or fail("create $target");
     chown $uid, $gid, $out or fail("chown $target");
     confined($root, $uid, $gid, sub {
-        sysopen my $in, $path, O_RDONLY | O_NONBLOCK or fail("open $path");
-        -f $in or do { $! = EINVAL; fail("$path is not a regular file") };
+        sysopen my $in, $path, O_RDONLY | O_NONBLOCK or fail("opening $path for stdin");
+        -f $in or do { $! = EINVAL; fail("opening $path for stdin, which is not a regular file") };
         while (1) {
             my $n = sysread $in, my $bytes, 1 << 20;
             next if !defined $n && $! == EINTR;
@@ -422,12 +422,13 @@ sub step_launch {
         confine($root, $uid, $gid);
         for my $i (0, 1) {
             next if $tee_paths[$i] eq '';
+            my $name = $i ? 'stderr' : 'stdout';
             (my $parent = $tee_paths[$i]) =~ s{/[^/]*\z}{};
             inside_mkpath($parent, '0775', '0775');
             my $flags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK;
             $flags |= O_TRUNC unless $i && $tee_paths[1] eq $tee_paths[0];
-            sysopen $tees[$i], $tee_paths[$i], $flags, 0664 or fail("open $tee_paths[$i]");
-            -f $tees[$i] or do { $! = EINVAL; fail("$tee_paths[$i] is not a regular file") };
+            sysopen $tees[$i], $tee_paths[$i], $flags, 0664 or fail("opening $tee_paths[$i] for $name");
+            -f $tees[$i] or do { $! = EINVAL; fail("opening $tee_paths[$i] for $name, which is not a regular file") };
         }
     }
     syswrite $go_w, 'g';
