@@ -20,9 +20,11 @@ export interface Backend {
   stageIn(handle: Handle, attempt: Attempt, signal: AbortSignal): Promise<void>;
   /** Starts one executor, after reading back what is enforced; throws `evidence` where it differs from the sandbox. */
   start(handle: Handle, attempt: Attempt, index: number): Promise<Evidence>;
+  /** What an earlier process may have started: undefined where the executor never was, and may be. */
+  started(handle: Handle, index: number): Promise<ExecutorStart | undefined>;
   /**
    * Resolves when the executor and all that it left behind is dead. Throws `not-found` where the executor was
-   * never started (after a restart that is how the engine learns it), any other code where its exit was lost.
+   * never started, any other code where its exit was lost.
    */
   wait(handle: Handle, attempt: Attempt, index: number): Promise<ExecutorExit>;
   /** Collects the outputs; called after the last executor that ran, also when it failed. */
@@ -65,6 +67,11 @@ export interface Capacity {
 }
 
 export type KillReason = 'canceled' | 'wall-time' | 'system-error';
+
+export interface ExecutorStart {
+  readonly at: number;
+  readonly evidence: Evidence;
+}
 
 export interface ExecutorExit {
   /** As a shell reports it: 127 not found, 126 not executable, 128+n ended by signal n. */

@@ -1,4 +1,4 @@
-import type { ExecutorExit, Handle } from '../backends/backend.ts';
+import type { Handle } from '../backends/backend.ts';
 import { isBulkheadError } from '../errors.ts';
 import type { Course } from './course.ts';
 import { Deadline } from './deadline.ts';
@@ -10,9 +10,6 @@ export interface Beginning {
   /** An earlier process may have started this executor, or, without time to say so, the one after it. */
   readonly isResumed: boolean;
 }
-
-/** How long an executor that `wait` neither finds nor misses is taken as one that runs. Milliseconds. */
-const FOUND_AFTER_MS = 250;
 
 /**
  * Runs the executors one after the other and says what they earned. Stops at the first that fails, unless its
@@ -27,13 +24,9 @@ export async function runExecutors(course: Course, handle: Handle, beginning: Be
   try {
     let mayBeStarted = beginning.isResumed;
     for (let index = beginning.index; index < attempt.document.executors.length; index += 1) {
-      let started = mayBeStarted ? await findStarted(course, handle, index) : undefined;
-      if (started === undefined) {
-        mayBeStarted = false;
-        if (!(await isStarted(course, handle, index, deadline))) return outOfTime();
-        started = { exit: backend.wait(handle, attempt, index) };
-      }
-      draft.exited(index, await interrupt.unlessDetached(started.exit));
+      mayBeStarted &&= await wasStarted(course, handle, index);
+      if (!mayBeStarted && !(await isStarted(course, handle, index, deadline))) return outOfTime();
+      draft.exited(index, await interrupt.unlessDetached(backend.wait(handle, attempt, index)));
       course.tell();
       interrupt.check();
       // Nothing starts after the deadline's kill, so it ends the task also where the error is to be ignored.
@@ -59,26 +52,15 @@ function outOfTime(): Outcome {
   return { state: 'EXECUTOR_ERROR', reason: 'the wall time was over' };
 }
 
-/** An executor that an earlier process has started; undefined where none has. Throws what else `wait` of the backend throws. */
-export async function findStarted(
-  { attempt, backend, interrupt }: Course,
+/** Whether an earlier process has started an executor; if so, the record has its start and its evidence after this. */
+export async function wasStarted(
+  { backend, draft, interrupt }: Course,
   handle: Handle,
   index: number,
-): Promise<{ readonly exit: Promise<ExecutorExit> } | undefined> {
-  const exit = backend.wait(handle, attempt, index);
-  const { promise: later, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, FOUND_AFTER_MS);
-  try {
-    await interrupt.unlessDetached(Promise.race([exit, later]));
-    return { exit };
-  } catch (error) {
-    if (isBulkheadError(error) && error.code === 'not-found') return undefined;
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    // Should it fail later, whoever awaits it then is told.
-    exit.catch(() => undefined);
-  }
+): Promise<boolean> {
+  const start = await interrupt.unlessDetached(backend.started(handle, index));
+  if (start !== undefined) draft.started(index, start.at, start.evidence);
+  return start !== undefined;
 }
 
 /** False where the wall time was over before. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { EXIT, newMachine, openRig } from '../../test/doubles/engine-rig.ts';
 import type { Rig } from '../../test/doubles/engine-rig.ts';
@@ -122,10 +123,25 @@ describe('a process that dies', () => {
       await nextProcess();
       const { attempts, state } = await rig.ended(id);
       expect(state).toBe('COMPLETE');
-      expect(attempts).toMatchObject([{ number: 1, executors: [{ exitCode: 0, stdout: 'out' }] }]);
+      expect(attempts).toMatchObject([
+        { number: 1, executors: [{ exitCode: 0, stdout: 'out', evidence: { grade: 'observed' } }] },
+      ]);
       expect(runs(id)).toBe(1);
     },
   );
+
+  test('is followed by one that waits for its backend, however slow: nothing is taken for started', async () => {
+    newWorld();
+    const id = await processThatDiesAt('stageIn', 'before', [EXIT.zero]);
+    const before = async ({ method }: { method: Method }): Promise<void> => {
+      if (method === 'started') await sleep(400);
+    };
+    rig = openRig({ ...world, script: { before } });
+    await rig.engine.start();
+    const { attempts, state } = await rig.ended(id);
+    expect(state).toBe('COMPLETE');
+    expect(attempts).toMatchObject([{ executors: [] }, { executors: [{ exitCode: 0 }] }]);
+  });
 
   test('while an executor runs leaves it alone: it goes on through the restart', async () => {
     newWorld();

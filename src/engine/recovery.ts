@@ -5,7 +5,7 @@ import type { RunningAttempt } from './attempt.ts';
 import { Course } from './course.ts';
 import type { Dependencies } from './dependencies.ts';
 import { AttemptDraft } from './draft.ts';
-import { failureOf, findStarted, runExecutors } from './executors.ts';
+import { failureOf, runExecutors, wasStarted } from './executors.ts';
 import type { Outcome } from './outcome.ts';
 
 /** How often a task is tried again that an earlier process left before anything of it had run. */
@@ -55,7 +55,7 @@ function unrecorded(task: TaskRecord): AttemptRecord {
  * that is on record as started and isn't found is lost, and never started again.
  */
 async function resume(course: Course, isInitializing: boolean): Promise<Outcome> {
-  const { dependencies, draft, interrupt, journal } = course;
+  const { draft, interrupt, journal } = course;
   const { handle } = draft;
   interrupt.check();
   if (handle === undefined) return retried(course);
@@ -69,14 +69,11 @@ async function resume(course: Course, isInitializing: boolean): Promise<Outcome>
     );
   }
   const index = last?.index ?? 0;
-  if ((await findStarted(course, handle, index)) === undefined) {
+  if (!(await wasStarted(course, handle, index))) {
     return isInitializing ? retried(course) : lost(course, index);
   }
-  if (isInitializing) {
-    // The last word of the earlier process: the executor has started since.
-    draft.started(index, dependencies.now());
-    void journal.transition('RUNNING');
-  }
+  // The last word of the earlier process: the executor has started since.
+  if (isInitializing) void journal.transition('RUNNING');
   return await stageOut(course, handle, await runExecutors(course, handle, { index, isResumed: true }));
 }
 

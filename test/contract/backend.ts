@@ -102,8 +102,11 @@ export function backendContract(name: string, open: () => Promise<BackendUnderTe
       test('that was never started is not found', async () => {
         await withAttempt(['succeed', 'succeed'], async (handle, attempt) => {
           await expect(backend.wait(handle, attempt, 0)).rejects.toMatchObject({ code: 'not-found' });
-          await backend.start(handle, attempt, 0);
-          await backend.wait(handle, attempt, 0);
+          expect(await backend.started(handle, 0)).toBeUndefined();
+          const evidence = await backend.start(handle, attempt, 0);
+          const { startedAt } = await backend.wait(handle, attempt, 0);
+          expect(await backend.started(handle, 0)).toEqual({ at: startedAt, evidence });
+          expect(await backend.started(handle, 1)).toBeUndefined();
           await expect(backend.wait(handle, attempt, 1)).rejects.toMatchObject({ code: 'not-found' });
         });
       });

@@ -8,6 +8,7 @@ import type {
   Backend,
   Capacity,
   ExecutorExit,
+  ExecutorStart,
   Handle,
   KillReason,
   StageOutResult,
@@ -21,6 +22,7 @@ export type Method =
   | 'prepare'
   | 'stageIn'
   | 'start'
+  | 'started'
   | 'wait'
   | 'stageOut'
   | 'kill'
@@ -94,6 +96,12 @@ export class ScriptedBackend implements Backend {
       const command = attempt.document.executors[index]?.command ?? [];
       return this.machine.start(this.#place(handle), index, command);
     });
+  }
+
+  async started(handle: Handle, index: number): Promise<ExecutorStart | undefined> {
+    return await this.#call({ method: 'started', taskId: taskIdOf(handle), index }, () =>
+      this.machine.started(this.#place(handle), index),
+    );
   }
 
   async wait(handle: Handle, attempt: Attempt, index: number): Promise<ExecutorExit> {

@@ -1,4 +1,4 @@
-import type { ExecutorExit, Handle, KillReason } from '../../src/backends/backend.ts';
+import type { ExecutorExit, ExecutorStart, Handle, KillReason } from '../../src/backends/backend.ts';
 import { BulkheadError } from '../../src/errors.ts';
 import type { Evidence } from '../../src/sandbox/sandbox.ts';
 
@@ -77,6 +77,11 @@ export class ScriptedMachine {
     });
     if (program.exitCode !== undefined) this.finish(place, index, program.exitCode);
     return EVIDENCE;
+  }
+
+  started(place: Place, index: number): ExecutorStart | undefined {
+    const executor = place.executors.get(index);
+    return executor && { at: executor.startedAt, evidence: EVIDENCE };
   }
 
   async exit(place: Place, index: number): Promise<ExecutorExit> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
 import type { Evidence } from '../../sandbox/sandbox.ts';
 import type { LinkedInput } from '../../warden/warden.ts';
-import type { Attempt, Backend, ExecutorExit } from '../backend.ts';
+import type { Attempt, Backend, ExecutorExit, ExecutorStart } from '../backend.ts';
 import { attemptFolder, type AttemptFolder } from './attempt-folder.ts';
 import { measureCapacity } from './capacity.ts';
 import { explain } from './causes.ts';
@@ -69,18 +69,19 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       return create(handle, attempt, index);
     },
 
+    async started(given, index) {
+      return started(ociHandle(given), index);
+    },
+
     async wait(given, attempt, index) {
       const handle = ociHandle(given);
       slots.claim(handle.slot);
-      const folder = folderOf(handle);
-      const known = folder.exited(index).read();
+      const known = folderOf(handle).exited(index).read();
       if (known) return known;
       const container = containerName(handle.id, index);
-      const started = folder.started(index).read();
-      if (!started || warden.awaitsStart(container)) {
-        throw new BulkheadError('not-found', `executor ${index} was never started`);
-      }
-      const finished = finishing.get(container) ?? finish(handle, attempt, index, started.at);
+      const start = started(handle, index);
+      if (!start) throw new BulkheadError('not-found', `executor ${index} was never started`);
+      const finished = finishing.get(container) ?? finish(handle, attempt, index, start.at);
       finishing.set(container, finished);
       try {
         return await finished;
@@ -162,6 +163,12 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       await release(handle);
       throw error;
     }
+  }
+
+  /** The note is written just before: what still waits for its start was never started. */
+  function started(handle: OciHandle, index: number): ExecutorStart | undefined {
+    const note = folderOf(handle).started(index).read();
+    return note && !warden.awaitsStart(containerName(handle.id, index)) ? note : undefined;
   }
 
   /** A container, read back, then its first instruction; nothing of it stays where that fails. */
