@@ -133,10 +133,14 @@ describe('a process that dies', () => {
   test('is followed by one that waits for its backend, however slow: nothing is taken for started', async () => {
     newWorld();
     const id = await processThatDiesAt('stageIn', 'before', [EXIT.zero]);
-    const before = async ({ method }: { method: Method }): Promise<void> => {
-      if (method === 'started') await sleep(400);
-    };
-    rig = openRig({ ...world, script: { before } });
+    rig = openRig({
+      ...world,
+      script: {
+        before: async ({ method }) => {
+          if (method === 'started') await sleep(400);
+        },
+      },
+    });
     await rig.engine.start();
     const { attempts, state } = await rig.ended(id);
     expect(state).toBe('COMPLETE');
