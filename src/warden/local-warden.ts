@@ -137,7 +137,8 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
           '-h',
           `${base + uid}:${base + gid}`,
           '--',
-          join(disks.folder(slot), 'ws'),
+          // Where inputs are linked, through the overlay: behind its back it goes on showing the owners that it knows.
+          workspaceFolder(disks, run, slot, []),
         ]),
       ]);
     },

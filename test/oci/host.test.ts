@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TesTask } from '../../src/tes/task.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
+import { tracesOfServer } from '../e2e/traces.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
 
 const MIB = 2 ** 20;
@@ -32,6 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server.stop();
+  expect(await tracesOfServer(server)).toEqual([]);
   await command('/bin/umount', small.at('disk'));
   await small[Symbol.asyncDispose]();
 });

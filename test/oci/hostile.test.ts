@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TesExecutor, TesOutput, TesTask, TesTaskDocument } from '../../src/tes/task.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
+import { tracesOfServer } from '../e2e/traces.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
 import { busyboxLayout } from '../fixtures/images.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
@@ -34,6 +35,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server.stop();
+  expect(await tracesOfServer(server)).toEqual([]);
   await boxes[Symbol.asyncDispose]();
 });
 beforeEach(async () => {

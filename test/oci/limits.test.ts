@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TesTask, TesTaskDocument } from '../../src/tes/task.ts';
 import { cgroupPaths, cgroupVersion } from '../../src/warden/cgroups.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
+import { tracesOfServer } from '../e2e/traces.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
 import { until } from '../poll.ts';
 
@@ -47,7 +48,10 @@ beforeAll(async () => {
   await submit('neighbour');
   await until(async () => (await task('neighbour')).state === 'RUNNING', { what: 'the neighbour to run' });
 });
-afterAll(async () => await server.stop());
+afterAll(async () => {
+  await server.stop();
+  expect(await tracesOfServer(server)).toEqual([]);
+});
 
 describe.concurrent('a bomb ends at its limit', () => {
   test('processes: forks are refused, and what was forked ends with its executor', async () => {

@@ -4,7 +4,7 @@ import type { Attempt, Backend, ExecutorExit, StageOutResult } from '../../src/b
 import type { RuntimeSpec } from '../../src/backends/oci/compile.ts';
 import { ociHandle, type OciHandle } from '../../src/backends/oci/handle.ts';
 import type { Limits, Sandbox } from '../../src/sandbox/sandbox.ts';
-import type { TesTaskDocument } from '../../src/tes/task.ts';
+import type { TesExecutor, TesTaskDocument } from '../../src/tes/task.ts';
 import { attemptOf, prepared, SANDBOX } from '../contract/backend-samples.ts';
 import type { Instance } from './instance.ts';
 
@@ -49,6 +49,27 @@ export async function runJob(
 }
 
 const NOTHING_STAGED: StageOutResult = { outputs: [], messages: [], failures: [] };
+
+/** Executors of one task, one after the other, each to its end. */
+export async function runExecutors(
+  { backend }: Instance,
+  executors: readonly TesExecutor[],
+  rest: Partial<TesTaskDocument>,
+): Promise<ExecutorExit[]> {
+  const attempt = { ...attemptOf('', []), document: { ...rest, executors: [...executors] } };
+  const handle = await prepared(backend, attempt);
+  const exits: ExecutorExit[] = [];
+  try {
+    for (const index of executors.keys()) {
+      await backend.start(handle, attempt, index);
+      exits.push(await backend.wait(handle, attempt, index));
+    }
+    return exits;
+  } finally {
+    await backend.kill(handle, 'system-error');
+    await backend.release(handle);
+  }
+}
 
 export interface Running {
   readonly backend: Backend;

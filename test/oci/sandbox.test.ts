@@ -1,8 +1,9 @@
 /** What a sandbox keeps a task from, seen as effects; each beside a control without that protection, in which it succeeds. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RuntimeSpec } from '../../src/backends/oci/compile.ts';
@@ -17,7 +18,7 @@ import {
   type Controls,
 } from './control.ts';
 import { ID_BASE, openInstance, RUN_FOLDER, type Instance } from './instance.ts';
-import { processTree, runJob } from './run.ts';
+import { processTree, runExecutors, runJob } from './run.ts';
 import { until } from '../poll.ts';
 
 let instance: Instance;
@@ -224,6 +225,49 @@ describe('what honest tools need', () => {
   test('a uid without an entry in the image’s passwd has a name', async () => {
     const done = await runJob(instance, { image: 'box:anonymous', command: ['sh', '-c', 'id -u; id -un'] });
     expect(done.stdout).toBe('4321\ntask\n');
+  });
+
+  test('executors that run as different users share a volume and the inputs, large and small', async () => {
+    const [small, large] = [join(instance.files, 'small'), join(instance.files, 'large')];
+    await writeFile(small, 'small\n', { mode: 0o640 });
+    await writeFile(large, 'L'.repeat(2 ** 20), { mode: 0o640 });
+    const script =
+      'id -u && cat /shared/* && echo by-$(id -u) >> /shared/log && mv /in/small /in/large /shared && wc -c < /shared/large && mv /shared/small /shared/large /in';
+    const images = ['box:latest', 'box:user', 'box:anonymous', 'box:latest'];
+    const exits = await runExecutors(
+      instance,
+      images.map((image) => ({ image, command: ['sh', '-c', script] })),
+      {
+        volumes: ['/shared'],
+        inputs: [
+          { path: '/in/small', url: small },
+          { path: '/in/large', url: large },
+          { path: '/shared/log', content: 'log\n' },
+        ],
+      },
+    );
+    expect(exits.map(({ exitCode, stdout, stderr }) => ({ exitCode, stdout, stderr }))).toEqual(
+      [
+        '0\nlog\n1048576\n',
+        '1000\nlog\nby-0\n1048576\n',
+        '4321\nlog\nby-0\nby-1000\n1048576\n',
+        '0\nlog\nby-0\nby-1000\nby-4321\n1048576\n',
+      ].map((stdout) => ({ exitCode: 0, stdout, stderr: '' })),
+    );
+  });
+
+  test('stdin is a copy: what is written through its descriptor reaches neither the input nor its source', async () => {
+    const source = join(instance.files, 'stdin');
+    await writeFile(source, 'as it was\n', { mode: 0o666 });
+    const script = 'chmod 666 /proc/self/fd/0; echo overwritten > /proc/self/fd/0; cat /in/words';
+    const done = await runJob(instance, {
+      image: 'box:latest',
+      command: ['sh', '-c', script],
+      stdin: '/in/words',
+      inputs: [{ path: '/in/words', url: source }],
+    });
+    expect(done.stdout).toBe('as it was\n');
+    expect(await readFile(source, 'utf8')).toBe('as it was\n');
   });
 
   test('a user that the image doesn’t have is refused by name', async () => {
