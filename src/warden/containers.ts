@@ -161,7 +161,8 @@ export function createContainers(options: ContainerOptions) {
     const relative = join('disks', String(slot), 't', layer);
     return [
       step.mkdir(onDisk, 0o711, 0, 0),
-      step.mkdir(join(onDisk, 'u'), 0o755, idBase, idBase),
+      // Where the task has files in the root itself, whoever runs may make them, as in a temporary folder.
+      step.mkdir(join(onDisk, 'u'), layer === 'ws' ? 0o1777 : 0o755, idBase, idBase),
       step.mkdir(join(onDisk, 'w'), 0o700, 0, 0),
       step.mkdir(rootfs, 0o711, 0, 0),
       step.chdir(run.root),

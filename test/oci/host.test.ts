@@ -6,11 +6,12 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TesTask } from '../../src/tes/task.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
-import { tracesOfServer } from '../e2e/traces.ts';
+import { processesWith, tracesOfServer } from '../e2e/traces.ts';
+import { until } from '../poll.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
 
 const MIB = 2 ** 20;
-const TIMEOUT_S = 2;
+const TIMEOUT_S = 4;
 
 let small: TemporaryFolder;
 let server: TestServer;
@@ -84,6 +85,21 @@ describe('wall time', () => {
     expect(seconds).toBeGreaterThan(TIMEOUT_S / 2);
     expect(seconds).toBeLessThan(TIMEOUT_S + 5);
   });
+});
+
+test('a container whose conmon was killed is ended, since nobody can tell its exit code', async () => {
+  const mark = `bulkhead-unwatched-${process.pid}`;
+  const id = await server.create({
+    resources: { disk_gb: 32 / 1024 },
+    executors: [{ image: 'busybox:latest', command: ['sh', '-c', 'sleep 600; sleep 600', mark] }],
+  });
+  const folder = small.at('disk', 'work', 'attempts', `${id}-1`, '0');
+  await until(async () => (await processesWith(mark)).length > 0, { what: 'the task to run' });
+  process.kill(Number(await readFile(join(folder, 'conmon.pid'), 'utf8')), 'SIGKILL');
+  const task = await server.ended(id);
+  expect(await processesWith(mark)).toEqual([]);
+  expect(task.state).toBe('SYSTEM_ERROR');
+  expect(told(task)).toContain('the exit code is lost');
 });
 
 async function write(name: string, mebibytes: number, disk_gb?: number): Promise<TesTask> {

@@ -256,6 +256,27 @@ describe('what honest tools need', () => {
     );
   });
 
+  test('a task may have files in the root itself', async () => {
+    const exits = await runExecutors(
+      instance,
+      [
+        { image: 'box:latest', command: ['sh', '-c', 'cat /words && echo made > /made && rm /words'] },
+        {
+          image: 'box:user',
+          command: ['sh', '-c', 'cat /made && ls /words /etc/passwd'],
+          stderr: '/problems',
+        },
+        { image: 'box:latest', command: ['cat', '/problems'] },
+      ],
+      { inputs: [{ path: '/words', content: 'words\n' }] },
+    );
+    expect(exits.map(({ stdout }) => stdout)).toEqual([
+      'words\n',
+      'made\n/etc/passwd\n',
+      'ls: /words: No such file or directory\n',
+    ]);
+  });
+
   test('stdin is a copy: what is written through its descriptor reaches neither the input nor its source', async () => {
     const source = join(instance.files, 'stdin');
     await writeFile(source, 'as it was\n', { mode: 0o666 });
