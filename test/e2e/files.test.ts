@@ -188,6 +188,34 @@ describe('outputs', () => {
     for (const name of ['declared', 'as-file']) expect(await filesBelow(join(folder, name))).toEqual(all);
   });
 
+  it('find their folders there, also below a volume, and so do volumes and working directories within another', async () => {
+    const executors = [
+      {
+        image: 'busybox:user',
+        command: ['sh', '-c', 'echo 1 > here; echo 2 > /v/x/y/z; echo 3 > /v/w/f; id -u'],
+        workdir: '/v/work/dir',
+      },
+    ];
+    const outputs = ['x/y/z', 'w/f', 'work/dir/here'].map((path) => ({
+      url: join(folder, path),
+      path: `/v/${path}`,
+    }));
+    for (const volumes of [['/v', '/v/w'], ['/v/w'], []]) {
+      const task = await server.run({ resources: LIGHT, volumes, executors, outputs });
+      expect({ state: task.state, out: stdoutOf(task) }).toEqual({ state: 'COMPLETE', out: '1000\n' });
+      expect(listed(task)).toEqual(['w/f', 'work/dir/here', 'x/y/z']);
+    }
+  });
+
+  it('find their folders there where the root is shared as a whole, too', async () => {
+    const task = await run('cat /top; touch /v/w/f /o/deep/x', {
+      inputs: [{ path: '/top', content: 'top\n' }],
+      outputs: [{ url: join(folder, 'x'), path: '/o/deep/x' }],
+      volumes: ['/v/w'],
+    });
+    expect({ state: task.state, listed: listed(task) }).toEqual({ state: 'COMPLETE', listed: ['x'] });
+  });
+
   it('one that was not made is recorded, and an error where the site says so', async () => {
     const task = await run('echo 1 > /o/made', { outputs: madeAndMissing(folder) });
     expect({ state: task.state, listed: listed(task) }).toEqual({ state: 'COMPLETE', listed: ['made'] });

@@ -15,6 +15,7 @@ import { rememberImageFacts } from './image-facts.ts';
 import { prepareImages } from './prepare.ts';
 import { createSlots } from './slots.ts';
 import type { TaskTree } from './task-tree.ts';
+import { nestedFolders } from './trees.ts';
 
 /** Attempts as containers of an OCI runtime on this machine. All that needs privilege goes through the warden. */
 export async function createOciBackend(options: OciBackendOptions): Promise<Backend> {
@@ -54,7 +55,9 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       await pin(handle);
       const links = await linkable(handle, attempt, signal);
       const made = await makeWorkspace(handle, attempt, links);
-      await staging.stageIn(attempt, made, new Set(links.map(({ path }) => path)), signal);
+      const linked = new Set(links.map(({ path }) => path));
+      const nested = nestedFolders(attempt.document, handle.trees);
+      await staging.stageIn(attempt, made, { linked, folders: nested }, signal);
     },
 
     async start(given, attempt, index) {

@@ -35,6 +35,7 @@ async function stage(
   await stageIn({
     attempt: { owner: 'alice', document: { executors: [], inputs } },
     tree: { root: folders.root, ...USER },
+    folders: [],
     linked: new Set(linked),
     storages: createStorages([file, echo]),
     trees,

@@ -19,6 +19,8 @@ export interface StageInRequest {
   readonly tree: TaskTree;
   /** Paths of inputs that are in place already. */
   readonly linked: ReadonlySet<string>;
+  /** Made where they aren't there, owned by who runs. */
+  readonly folders: readonly string[];
   readonly storages: Storages;
   readonly trees: ConfinedTrees;
   readonly signal: AbortSignal;
@@ -31,6 +33,16 @@ export interface StageInRequest {
 export async function stageIn(request: StageInRequest): Promise<void> {
   const inputs = (request.attempt.document.inputs ?? []).filter(({ path }) => !request.linked.has(path));
   for (const level of byNesting(inputs)) await stageLevel(request, level);
+  await makeFolders(request);
+}
+
+/** After the inputs, so that an input that is a folder and what is wanted in it are one. */
+async function makeFolders({ folders, tree, trees, signal }: StageInRequest): Promise<void> {
+  if (folders.length === 0) return;
+  const deliveries = folders.map((path) => ({ to: path, entries: folderEntry() }));
+  const outcomes = await trees.write(targetOf(tree), deliveries, signal);
+  const failure = outcomes.find((outcome) => outcome.failure)?.failure;
+  if (failure) throw failure;
 }
 
 /** A folder before what belongs into it: inputs that are below no other one, then those below these, and so on. */
@@ -119,6 +131,10 @@ async function* contentEntry(content: string): Delivery['entries'] {
   const bytes = Buffer.from(content, 'utf8');
   const body = Readable.from([bytes], { objectMode: false });
   yield { path: '', type: 'file', sizeBytes: bytes.length, mode: 0o644, body };
+}
+
+async function* folderEntry(): Delivery['entries'] {
+  yield { path: '', type: 'directory', sizeBytes: null, mode: 0o755 };
 }
 
 function assertAll(staged: readonly { readonly input: TesInput }[], outcomes: readonly Outcome[]): void {

@@ -11,8 +11,13 @@ import type { Attempt, StageOutResult } from '../backend.ts';
 export interface Staging {
   /** The inputs that could appear without a copy. */
   links(attempt: Attempt, signal: AbortSignal): Promise<readonly LinkedInput[]>;
-  /** `linked`: paths of inputs that are in place already. */
-  stageIn(attempt: Attempt, tree: TaskTree, linked: ReadonlySet<string>, signal: AbortSignal): Promise<void>;
+  /** `linked`: paths of inputs that are in place already; `folders`: what is to be there besides. */
+  stageIn(
+    attempt: Attempt,
+    tree: TaskTree,
+    made: { readonly linked: ReadonlySet<string>; readonly folders: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<void>;
   stageOut(attempt: Attempt, tree: TaskTree, signal: AbortSignal): Promise<StageOutResult>;
 }
 
@@ -27,7 +32,7 @@ export function createStaging(options: {
   return {
     links: async (attempt, signal) =>
       options.copiesAll ? [] : linkableInputs({ ...options, attempt, signal }),
-    stageIn: (attempt, tree, linked, signal) => stageIn({ ...options, attempt, tree, linked, signal }),
+    stageIn: (attempt, tree, made, signal) => stageIn({ ...options, ...made, attempt, tree, signal }),
     stageOut: (attempt, tree, signal) => stageOut({ ...options, attempt, tree, signal }),
   };
 }

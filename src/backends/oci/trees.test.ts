@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TesTaskDocument } from '../../tes/task.ts';
-import { contains, workspaceTrees } from './trees.ts';
+import { contains, nestedFolders, workspaceTrees } from './trees.ts';
 
 const executors = [{ image: 'alpine', command: ['true'] }];
 
@@ -72,5 +72,39 @@ describe('the folders that all executors of a task share', () => {
         for (const tree of trees) expect(volumes).toContain(tree);
       }),
     );
+  });
+});
+
+describe('the folders within the shared ones that a task finds there', () => {
+  const cases: [string, Partial<TesTaskDocument>, string[]][] = [
+    ['none beside the shared ones themselves', { volumes: ['/v/', '/w'] }, []],
+    ['a volume within a volume', { volumes: ['/v', '/v/d'] }, ['/v/d']],
+    [
+      'where outputs are wanted',
+      {
+        volumes: ['/v'],
+        outputs: [
+          { path: '/v/x/y.txt', url: 'file:///x' },
+          { path: '/v/x/*.txt', url: 'file:///x' },
+          { path: '/v/dir/', url: 'file:///x', type: 'DIRECTORY' },
+        ],
+      },
+      ['/v/x', '/v/dir'],
+    ],
+    [
+      'working directories, not those of the image',
+      {
+        volumes: ['/v'],
+        executors: [
+          { image: 'alpine', command: ['true'], workdir: '/v/w' },
+          { image: 'alpine', command: ['true'], workdir: '/usr' },
+        ],
+      },
+      ['/v/w'],
+    ],
+  ];
+  it.each(cases)('are %s', (_what, document, expected) => {
+    const task = { executors, ...document };
+    expect(nestedFolders(task, workspaceTrees(task, []))).toEqual(expected);
   });
 });

@@ -12,9 +12,7 @@ export function workspaceTrees(document: TesTaskDocument, extra: readonly string
   const wanted = new Set(
     [
       ...(document.inputs ?? []).map(({ path, type }) => (type === 'DIRECTORY' ? path : posix.dirname(path))),
-      ...(document.outputs ?? []).map(({ path, type }) =>
-        type === 'DIRECTORY' && !hasWildcard(path) ? path : outputFolder(path),
-      ),
+      ...outputFolders(document),
       ...document.executors.flatMap(({ stdin, stdout, stderr }) =>
         [stdin, stdout, stderr].filter((path) => path !== undefined).map((path) => posix.dirname(path)),
       ),
@@ -38,12 +36,30 @@ export function workspaceTrees(document: TesTaskDocument, extra: readonly string
   return outermost;
 }
 
+/**
+ * Folders within the shared ones that a task finds there, though nothing else makes them: volumes, working directories,
+ * and those that outputs are wanted in.
+ */
+export function nestedFolders(document: TesTaskDocument, trees: readonly string[]): string[] {
+  const workdirs = document.executors.flatMap(({ workdir }) => workdir ?? []);
+  const wanted = [...outputFolders(document), ...(document.volumes ?? []), ...workdirs].map(normalised);
+  return [...new Set(wanted)].filter(
+    (path) => !trees.includes(path) && trees.some((tree) => contains(tree, path)),
+  );
+}
+
 /** The path is the tree or below it. */
 export function contains(tree: string, path: string): boolean {
   return tree === '/' || path === tree || path.startsWith(`${tree}/`);
 }
 
 const RESERVED = ['/proc', '/sys', '/dev'];
+
+function outputFolders({ outputs = [] }: TesTaskDocument): string[] {
+  return outputs.map(({ path, type }) =>
+    type === 'DIRECTORY' && !hasWildcard(path) ? path : outputFolder(path),
+  );
+}
 
 function outputFolder(path: string): string {
   const parts = path.split('/');
