@@ -8,6 +8,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import { cgroupFolders, cgroupPaths } from './cgroups.ts';
 import type { Disks } from './disks.ts';
 import { observe } from './evidence.ts';
+import { unblock } from './exec-fifo.ts';
 import type { Hand } from './hand.ts';
 import type { Lowers } from './lowers.ts';
 import type { RunFolders } from './run-folders.ts';
@@ -159,7 +160,13 @@ export function createContainers(options: ContainerOptions) {
     const onDisk = join(disks.folder(slot), layer);
     const nosuid = request.spec.sandbox.privilege === 'root-mapped' ? 0 : step.MS.nosuid;
     const relative = join('disks', String(slot), 't', layer);
+    // A layer that is thrown away needs no sync at its unmounting; what the task shares between executors may be mounted
+    // again, which the kernel refuses for a volatile one. Source: overlayfs.rst, "Volatile mount".
+    const isThrownAway = layer !== 'ws';
+    const incompatible = join(onDisk, 'w', 'work', 'incompat');
     return [
+      // Of a container that was made and removed again before it started: no host crash lies between, since the disk would be new.
+      ...(isThrownAway ? [step.rmdir(join(incompatible, 'volatile')), step.rmdir(incompatible)] : []),
       step.mkdir(onDisk, 0o711, 0, 0),
       // Where the task has files in the root itself, whoever runs may make them, as in a temporary folder.
       step.mkdir(join(onDisk, 'u'), layer === 'ws' ? 0o1777 : 0o755, idBase, idBase),
@@ -171,7 +178,7 @@ export function createContainers(options: ContainerOptions) {
         rootfs,
         'overlay',
         step.MS.nodev | nosuid,
-        `lowerdir=lowers/${lowers.name(slot, imageDigest)},upperdir=${relative}/u,workdir=${relative}/w`,
+        `lowerdir=lowers/${lowers.name(slot, imageDigest)},upperdir=${relative}/u,workdir=${relative}/w${isThrownAway ? ',volatile' : ''}`,
       ),
     ];
   }
@@ -211,9 +218,7 @@ export function createContainers(options: ContainerOptions) {
     rootSteps,
     /** What the runtime's `start` does, without a process of its own for it: 8 ms of 60 for a short task. */
     async start(container: string): Promise<void> {
-      await hand.run(`starting ${container}`, [
-        step.unblock(join(run.runtime, container, 'exec.fifo'), START_TIMEOUT_MS),
-      ]);
+      await unblock(join(run.runtime, container, 'exec.fifo'), START_TIMEOUT_MS);
     },
     awaitsStart: (container: string): boolean => existsSync(join(run.runtime, container, 'exec.fifo')),
     async kill(container: string): Promise<void> {

@@ -30,7 +30,7 @@ my %STEPS = (
     mkdir => \&step_mkdir, write => \&step_write, sparse => \&step_sparse, xattr => \&step_xattr,
     chdir => \&step_chdir, mount => \&step_mount, umount => \&step_umount, idmap => \&step_idmap,
     allocate => \&step_allocate, sync => \&step_sync, rmdir => \&step_rmdir, unlink => \&step_unlink,
-    exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, copyout => \&step_copyout, unblock => \&step_unblock,
+    exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, copyout => \&step_copyout,
 );
 my $ANSWER;    # the descriptor that answers go to
 my $output = '';
@@ -266,19 +266,6 @@ sub step_exec {
     waitpid $child, 0;
     die [$? >> 8, "$argv[0]: " . ($text || 'exit ' . ($? >> 8))] if $?;
     $output = $text;
-}
-
-# unblock FIFO MILLISECONDS: reads the byte that a created container's first process writes when it may go on, as the
-# runtime's own `start` does, and removes the FIFO. Source: runc, libcontainer/container_linux.go, "exec.fifo".
-sub step_unblock {
-    my (undef, $fifo, $milliseconds) = @_;
-    sysopen my $reader, $fifo, O_RDONLY | O_NONBLOCK or fail("open $fifo");
-    my $wanted = '';
-    vec($wanted, fileno $reader, 1) = 1;
-    select(my $got = $wanted, undef, undef, $milliseconds / 1000) > 0 or die [0, "the container's first process does not answer"];
-    my $n = sysread $reader, my $byte, 1;
-    $n or die [0, "the container's first process is gone"];
-    unlink $fifo or fail("unlink $fifo");
 }
 
 # inside ROOT UID GID STEP…: file steps from within a root folder, without any privilege: paths can't lead out of it.

@@ -87,11 +87,6 @@ export function idmap(
   ];
 }
 
-/** Lets a created container run its first instruction. */
-export function unblock(fifo: string, timeoutMs: number): Step {
-  return ['unblock', absolute(fifo), whole(timeoutMs)];
-}
-
 /** Runs a program of the host to its end; its output is the call's answer. */
 export function exec(program: string, args: readonly string[]): Step {
   return ['exec', absolute(program), ...args];
