@@ -116,7 +116,6 @@ const MASKED_PATHS = [
 const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
 
 function mounts(spec: ExecutorSpec): Mount[] {
-  const suid = spec.sandbox.privilege === 'root-mapped' ? [] : ['nosuid'];
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
@@ -153,11 +152,12 @@ function mounts(spec: ExecutorSpec): Mount[] {
       options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
     },
     { destination: INIT_PATH, type: 'bind', source: spec.init, options: ['bind', 'ro', 'nosuid', 'nodev'] },
+    // Task disks are mounted nosuid, which a user namespace can't take away: a bind without it fails.
     ...spec.binds.map(({ source, destination }) => ({
       destination,
       type: 'bind',
       source,
-      options: ['bind', 'rw', 'nodev', ...suid],
+      options: ['bind', 'rw', 'nodev', 'nosuid'],
     })),
   ];
 }
