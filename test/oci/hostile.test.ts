@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TesExecutor, TesOutput, TesTask, TesTaskDocument } from '../../src/tes/task.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
-import { tracesOfServer } from '../e2e/traces.ts';
+import { processesWith, tracesOfServer } from '../e2e/traces.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
 import { busyboxLayout } from '../fixtures/images.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
@@ -301,6 +301,73 @@ describe('an input of this host is the task’s own', () => {
   });
 });
 
+describe('tasks that are hard to end or to clean up after', () => {
+  test('one that stops all its processes is canceled like any other', async () => {
+    const mark = `bulkhead-stopped-${process.pid}`;
+    const id = await server.create({
+      executors: [sh(['sh', '-c', 'sleep 600 & echo ready; kill -STOP -1; kill -STOP $$; sleep 600', mark])],
+    });
+    await until(async () => (await Promise.all((await processesWith(mark)).map(isStopped))).includes(true), {
+      what: 'the shell to be stopped',
+    });
+    await server.request(`/ga4gh/tes/v1/tasks/${id}:cancel`, { method: 'POST' });
+    expect((await server.ended(id)).state).toBe('CANCELED');
+    expect(await processesWith(mark)).toEqual([]);
+  });
+
+  test('one that leaves paths longer than the kernel takes is cleaned up after, and the next one runs', async () => {
+    const code =
+      'chdir "/out"; for (1 .. 60) { mkdir "d" x 200 or die; chdir "d" x 200 or die } open my $f, ">", "deep" or die';
+    const deep = await run({
+      executors: [box(['perl', '-e', code])],
+      outputs: [wanted('deep', '/out', { type: 'DIRECTORY' })],
+    });
+    expect(exits(deep)).toEqual([0]);
+    expect(told(deep)).toContain('output /out');
+    expect((await run({ executors: [sh(['true'])] })).state).toBe('COMPLETE');
+  });
+
+  test('one whose folders keep everybody out delivers, and is cleaned up after', async () => {
+    const closed = await run({
+      executors: [
+        sh(['sh', '-c', 'mkdir /out/d && echo kept > /out/d/file && chmod 0 /out/d/file /out/d /out']),
+      ],
+      outputs: [wanted('closed', '/out', { type: 'DIRECTORY' })],
+    });
+    expect(closed.state).toBe('COMPLETE');
+    expect(await readFile(join(folder, 'closed', 'd', 'file'), 'utf8')).toBe('kept\n');
+  });
+});
+
+test('arguments and variables arrive as they were sent, whatever they look like', async () => {
+  const odd = [
+    '',
+    ' ',
+    '$(id)',
+    '`id`',
+    '${HOME}',
+    '{{.ID}}',
+    "it's",
+    '"',
+    '\\',
+    'two\nlines',
+    'é\u{1F9EC}',
+    '--',
+    '-e',
+  ];
+  const task = await run({
+    executors: [
+      sh(['printf', '<%s>', ...odd]),
+      {
+        ...sh(['sh', '-c', odd.map((_, at) => `printf "<%s>" "$ODD_${at}"`).join(';')]),
+        env: Object.fromEntries(odd.map((value, at) => [`ODD_${at}`, value])),
+      },
+    ],
+  });
+  const expected = odd.map((value) => `<${value}>`).join('');
+  expect((task.logs?.[0]?.logs ?? []).map(({ stdout }) => stdout)).toEqual([expected, expected]);
+});
+
 test('a second server on the same data folder is refused, and the first goes on', async () => {
   const { code, stderr } = await server.bulkhead(['serve', '--config', server.configFile]);
   expect(code).not.toBe(0);
@@ -322,6 +389,10 @@ function box(command: readonly string[]): TesExecutor {
 
 async function run(document: TesTaskDocument): Promise<TesTask> {
   return server.run(document);
+}
+
+async function isStopped(pid: number): Promise<boolean> {
+  return /^State:\s+T/m.test(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''));
 }
 
 function exits(task: TesTask): number[] {

@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TesTask, TesTaskDocument } from '../../src/tes/task.ts';
+import type { TesExecutor, TesTask, TesTaskDocument } from '../../src/tes/task.ts';
 import { cgroupPaths, cgroupVersion } from '../../src/warden/cgroups.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
 import { tracesOfServer } from '../e2e/traces.ts';
@@ -28,6 +28,7 @@ const SCRIPTS = {
   disk: 'dd if=/dev/zero of=/shared/fill bs=512 || exit 9',
   inodes: 'n=0; while echo > /shared/$n; do n=$((n+1)); done; exit 9',
   largeFile: 'exec truncate -s 1099511627776 /shared/large',
+  streamFile: 'head -c 100000000 /dev/zero; echo went on >&2',
   cpu: 'timeout 3 sh -c "while :; do :; done"; times',
   leaver: `trap "" TERM INT HUP; (setsid sh -c 'trap "" TERM INT HUP; sleep 600; sleep 600' ${MARK} &) & (setsid sh -c 'trap "" TERM INT HUP; (sleep 600; sleep 600) & wait' ${MARK} &); sleep 2; exit 0`,
 } as const satisfies Record<string, string>;
@@ -126,6 +127,14 @@ describe.concurrent('a bomb ends at its limit', () => {
     expect(await logs('largeFile')).toContain('SIGXFSZ');
   });
 
+  test('the file for stdout: it takes what the disk takes, and the tool goes on', async () => {
+    await submit('streamFile', { stdout: '/shared/stdout' });
+    const { logs: attempts, state } = await ended('streamFile');
+    expect(state).toBe('COMPLETE');
+    expect(attempts?.[0]?.logs[0]).toMatchObject({ exit_code: 0, stderr: 'went on\n' });
+    expect(await logs('streamFile')).toContain('the file for stdout is incomplete: No space left on device');
+  });
+
   test('processor: a loop gets its share and no more', async () => {
     await submit('cpu');
     const [log] = (await ended('cpu')).logs?.[0]?.logs ?? [];
@@ -160,10 +169,10 @@ describe.concurrent('a bomb ends at its limit', () => {
   });
 });
 
-async function submit(bomb: Bomb): Promise<string> {
+async function submit(bomb: Bomb, more: Partial<TesExecutor> = {}): Promise<string> {
   const document: TesTaskDocument = {
     name: bomb,
-    executors: [{ image: 'busybox:latest', command: ['sh', '-c', SCRIPTS[bomb]] }],
+    executors: [{ image: 'busybox:latest', command: ['sh', '-c', SCRIPTS[bomb]], ...more }],
     volumes: ['/shared'],
     outputs: [{ path: '/out/result', url: pathToFileURL(join(server.files, 'out', bomb)).href }],
   };

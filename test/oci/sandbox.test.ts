@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RuntimeSpec } from '../../src/backends/oci/compile.ts';
+import { runFolders } from '../../src/warden/run-folders.ts';
 import { ATTACKS } from './attacks.ts';
 import {
   inHostNetwork,
@@ -197,6 +198,23 @@ describe('what a task sees', () => {
     await promisify(execFile)('/bin/mknod', ['-m', '666', `${controls.rootfs}/nodes/zero`, 'c', '1', '5']);
     expect((await controls.run(held.spec, unchanged)).stdout).toMatch(/^1\n/);
   });
+});
+
+test('a device on its disk, wherever it came from, can’t be opened', async () => {
+  const script = 'until [ -e /shared/zero ]; do :; done; head -c 1 /shared/zero | wc -c';
+  const job = { image: 'box:latest', command: ['sh', '-c', script], volumes: ['/shared'] };
+  const held = await runJob(instance, job, async ({ handle }) => {
+    const { disks } = runFolders(RUN_FOLDER, instance.folder);
+    const path = join(disks, String(handle.slot), 't', 'ws', 'shared', 'zero');
+    await promisify(execFile)('/bin/mknod', ['-m', '666', path, 'c', '1', '5']);
+  });
+  expect(held.stdout).toBe('0\n');
+  expect(held.stderr).toContain('Permission denied');
+  await promisify(execFile)('/bin/mkdir', [`${controls.rootfs}/shared`]);
+  const path = `${controls.rootfs}/shared/zero`;
+  await promisify(execFile)('/bin/mknod', ['-m', '666', path, 'c', '1', '5']);
+  // On a mount without nodev.
+  expect((await controls.run(held.spec, unchanged)).stdout).toBe('1\n');
 });
 
 describe('what honest tools need', () => {
