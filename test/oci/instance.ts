@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { findLeftovers } from '../../scripts/demo/leftovers.ts';
 import type { Backend, Handle } from '../../src/backends/backend.ts';
 import { createOciBackend } from '../../src/backends/oci/backend.ts';
 import { createStaging } from '../../src/backends/oci/staging.ts';
@@ -127,45 +125,9 @@ export async function openInstance(): Promise<Instance> {
     },
     async close() {
       await closeOpened();
-      const left = await traces(folder);
+      const left = await findLeftovers([folder, runFolders(RUN_FOLDER, folder).instance]);
       await rm(folder, { recursive: true, force: true });
       return left;
     },
   };
-}
-
-/** What is left of an instance: mounts, loop devices, cgroups, processes, folders below the run folder. */
-export async function traces(dataFolder: string): Promise<string[]> {
-  const { instance, root } = runFolders(RUN_FOLDER, dataFolder);
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
-    .split('\n')
-    .filter((line) => line.includes(`${root}/`) || line.includes(dataFolder));
-  const { stdout } = await promisify(execFile)('/sbin/losetup', [
-    '--list',
-    '--noheadings',
-    '--output',
-    'BACK-FILE',
-  ]);
-  const loops = stdout.split('\n').filter((line) => line.includes(dataFolder));
-  const cgroups = ['', ...readdirSync('/sys/fs/cgroup')]
-    .map((controller) => join('/sys/fs/cgroup', controller, `bulkhead-${instance}`))
-    .filter((path) => existsSync(path));
-  return [
-    ...mounts.map((line) => `mount ${line}`),
-    ...loops.map((line) => `loop device ${line}`),
-    ...cgroups.map((path) => `cgroup ${path}`),
-    ...(await processesNaming(dataFolder)).map((line) => `process ${line}`),
-    ...(existsSync(root) ? [`folder ${root}: ${(await readdir(root)).join(' ')}`] : []),
-  ];
-}
-
-/** Command lines of this host's processes that name the folder; this one's own aside. */
-async function processesNaming(text: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
-    if (command.includes(text)) found.push(`${pid} ${command.replaceAll('\0', ' ')}`);
-  }
-  return found;
 }
