@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TesExecutor } from '../../src/tes/task.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
 import { until } from '../poll.ts';
@@ -19,59 +19,61 @@ beforeAll(async () => {
 afterAll(async () => {
   await web[Symbol.asyncDispose]();
 });
-beforeEach(async () => {
-  server = await startServer({ storage: { http: { allow_private: [web.host] } } });
-});
-afterEach(async () => {
-  await server.stop();
-  expect(await tracesOfServer(server)).toEqual([]);
-});
-
 const LIGHT = { cpu_cores: 0.25 };
 const shell = (script: string, more: Partial<TesExecutor> = {}): TesExecutor => ({
   image: 'busybox:latest',
   command: ['sh', '-c', script],
   ...more,
 });
+/** The one that sleeps for so many seconds, once it is there: a test that ends it need not wait. */
+async function processOf(seconds: string): Promise<number> {
+  let found: number[] = [];
+  await until(async () => (found = await processesWith(seconds)).length > 0, { what: 'the task to run' });
+  return found[0] ?? 0;
+}
+
 const WAYS = ['SIGTERM', 'SIGKILL'] as const;
 
 describe.each(WAYS)('after %s and another start', (signal) => {
+  beforeAll(async () => {
+    server = await startServer({ storage: { http: { allow_private: [web.host] } } });
+  });
+  afterAll(async () => {
+    await server.stop();
+    expect(await tracesOfServer(server)).toEqual([]);
+  });
+
   it('what ran meanwhile is told as it was, and what goes on is followed to its end, once', async () => {
     // Each writes once that it began: had it been started again, there would be two lines.
     const began = 'echo began; cat /proc/sys/kernel/random/uuid >> /o/began';
-    const words = [randomInt(1e8, 1e9), randomInt(1e8, 1e9)].map(String);
-    const [short, long] = await Promise.all(
-      words.map((word, index) =>
+    const naps = [randomInt(1e8, 1e9), randomInt(1e8, 1e9)].map(String);
+    const [short = '', long = ''] = await Promise.all(
+      naps.map((seconds, index) =>
         server.create({
           resources: LIGHT,
           volumes: ['/o'],
           executors: [
-            // The word is an argument by which the process is found from the host.
-            {
-              image: 'busybox:latest',
-              command: ['sh', '-c', `${began}; sleep ${index * 3 + 1}; exit 7`, word],
-              ignore_error: true,
-            },
+            shell(`${began}; sleep ${seconds}; exit 7`, { ignore_error: true }),
             shell('wc -l < /o/began; echo second >> /o/began; exit 3'),
           ],
           outputs: [{ url: join(server.files, `began-${index}`), path: '/o/began' }],
         }),
       ),
     );
-    for (const word of words)
-      await until(async () => (await processesWith(word)).length > 0, { what: 'the task to run' });
-    const [pid] = await processesWith(words[1] ?? '');
+    const [first, second] = await Promise.all(naps.map(processOf));
 
     await server.leave(signal);
-    expect(await processesWith(words[1] ?? '')).toContain(pid);
-    await until(async () => (await processesWith(words[0] ?? '')).length === 0, {
+    process.kill(first ?? 0);
+    await until(async () => (await tracesOfTask(short)).every((trace) => !trace.startsWith('process')), {
       what: 'the short task to end without a server',
     });
     await server.serveAgain();
-    expect(await processesWith(words[1] ?? '')).toContain(pid);
+    expect((await server.get(long)).state).toBe('RUNNING');
+    expect(await processOf(naps[1] ?? '')).toBe(second);
+    process.kill(second ?? 0);
 
     for (const [index, id] of [short, long].entries()) {
-      const task = await server.ended(id ?? '');
+      const task = await server.ended(id);
       expect(task).toMatchObject({
         state: 'EXECUTOR_ERROR',
         logs: [
@@ -88,12 +90,7 @@ describe.each(WAYS)('after %s and another start', (signal) => {
       expect(await readFile(join(server.files, `began-${index}`), 'utf8')).toMatch(
         /^[0-9a-f-]{36}\nsecond\n$/,
       );
-      expect(await statesOf(server, id ?? '')).toEqual([
-        'QUEUED',
-        'INITIALIZING',
-        'RUNNING',
-        'EXECUTOR_ERROR',
-      ]);
+      expect(await statesOf(server, id)).toEqual(['QUEUED', 'INITIALIZING', 'RUNNING', 'EXECUTOR_ERROR']);
     }
   });
 
