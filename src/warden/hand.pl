@@ -11,7 +11,7 @@ use strict;
 use warnings;
 use POSIX qw(:sys_wait_h setsid dup2 _exit);
 use Fcntl qw(:DEFAULT :mode);
-use Errno qw(EEXIST EINVAL ENOENT EINTR EAGAIN);
+use Errno qw(EAGAIN EBUSY EEXIST EINTR EINVAL ENOENT);
 
 # System call numbers of x86_64 (linux/arch/x86/entry/syscalls/syscall_64.tbl).
 my %SYS = (
@@ -194,10 +194,15 @@ sub step_mount {
     syscall($SYS{mount}, $source, $target, $type, $flags + 0, $data) == 0 or fail("mount $type on $target");
 }
 
-# umount TARGET FLAGS: what isn't mounted is no failure.
+# umount TARGET FLAGS: what isn't mounted is no failure. A process at its very end, such as a drain that has said its last
+# word, holds its root for a moment more.
 sub step_umount {
     my (undef, $target, $flags) = @_;
-    syscall($SYS{umount2}, $target, $flags + 0) == 0 or $! == EINVAL or $! == ENOENT or fail("umount $target");
+    for my $try (1 .. 400) {
+        return if syscall($SYS{umount2}, $target, $flags + 0) == 0 or $! == EINVAL or $! == ENOENT;
+        fail("umount $target") if $! != EBUSY or $try == 400;
+        select undef, undef, undef, 0.005;
+    }
 }
 
 # idmap SOURCE TARGET FROM TO SIZE FLAGS: a bind mount on which what is owned by FROM+n on disk is owned by TO+n.

@@ -8,6 +8,7 @@ import type { TesTask } from '../../src/tes/task.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
 import { processesWith, tracesOfServer } from '../e2e/traces.ts';
 import { until } from '../poll.ts';
+import { exits, told } from './tasks.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
 
 const MIB = 2 ** 20;
@@ -109,14 +110,6 @@ async function write(name: string, mebibytes: number, disk_gb?: number): Promise
     outputs: [{ path: '/out/file', url: join(small.at('disk', 'files'), name) }],
     ...(disk_gb === undefined ? {} : { resources: { disk_gb } }),
   });
-}
-
-function exits(task: TesTask): number[] {
-  return (task.logs?.[0]?.logs ?? []).map(({ exit_code }) => exit_code);
-}
-
-function told(task: TesTask): string {
-  return task.logs?.[0]?.system_logs?.join('\n') ?? '';
 }
 
 async function command(program: string, ...args: string[]): Promise<{ stdout: string }> {
