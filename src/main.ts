@@ -35,6 +35,7 @@ import { discardImage, unpackImage } from './warden/unpack.ts';
 import type { Warden } from './warden/warden.ts';
 
 const COLLECT_IMAGES_EVERY_MS = 10 * 60_000;
+const ID_CHARACTERS = 24;
 const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'auto' };
 /** The threads of the store hold little; what they take counts in the memory of an idle server. */
 const STORE_HEAP_MEGABYTES = 256;
@@ -83,7 +84,7 @@ async function serve(config: Config): Promise<void> {
     limits: { bodyBytes: config.server.body_limit, contentBytes: config.limits.content_bytes },
     logger,
     now: Date.now,
-    newId,
+    newId: idSource(),
   });
   const address = await http.listen({ host: config.server.host, port: config.server.port });
   logger.info({ address, data }, `serving TES 1.1 at ${address}/ga4gh/tes/v1`);
@@ -242,9 +243,18 @@ function serviceDescription({ server: { service_info: info } }: Config): Service
   };
 }
 
-/** 120 bits in lower-case base 32: also fit for a container's name and a cgroup's. */
-function newId(): string {
-  return Array.from(randomBytes(24), (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('');
+/**
+ * Ids of 120 bits in lower-case base 32: also fit for a container's name and a cgroup's. Random bytes are fetched for
+ * many at once, since few cost as much.
+ */
+function idSource(): () => string {
+  let bytes = randomBytes(0);
+  return () => {
+    if (bytes.length < ID_CHARACTERS) bytes = randomBytes(ID_CHARACTERS * 128);
+    const own = bytes.subarray(0, ID_CHARACTERS);
+    bytes = bytes.subarray(ID_CHARACTERS);
+    return Array.from(own, (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('');
+  };
 }
 
 async function forgetAttempts(folder: string, taskIds: readonly string[]): Promise<void> {
