@@ -7,7 +7,7 @@ import { startServer, type TestServer } from '../test/fixtures/server.ts';
 import { bareCreatesPerSecond } from './store.ts';
 import { syncsPerSecond } from './store-creates.ts';
 import { quantile, type Measurement } from './measurement.ts';
-import { treeResidentBytes } from './process-tree.ts';
+import { treeCpuSeconds, treeResidentBytes } from './process-tree.ts';
 import type { Suite } from './suite.ts';
 
 const CLIENTS = [1, 16, 128] as const;
@@ -53,8 +53,10 @@ export const requestSuite: Suite = {
       let made = warm.answered;
       for (const clients of CLIENTS) {
         const bare = await bareCreatesPerSecond(folder, clients, milliseconds);
+        const cpuBefore = await treeCpuSeconds(server.pid);
         const { answered, rate } = await load(server, clients, Number.MAX_SAFE_INTEGER, milliseconds);
         made += answered;
+        const cpuMs = ((await treeCpuSeconds(server.pid)) - cpuBefore) * 1000;
         report({
           what: `durable creates over HTTP, ${clients} clients`,
           value: rate,
@@ -62,6 +64,7 @@ export const requestSuite: Suite = {
           beside: { what: 'the bare store', value: bare },
           ...(clients === 128 ? { target: { of: 'value', atLeast: CREATES_AT_LEAST } } : {}),
         });
+        report({ what: `server, cpu a create, ${clients} clients`, value: cpuMs / answered, unit: 'ms' });
       }
       const total = isQuick ? 5_000 : 100_000;
       await load(server, 64, Math.max(0, total - made), 600_000);
