@@ -2,16 +2,25 @@ import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
-import { startServer } from '../fixtures/server.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startServer, type TestServer } from '../fixtures/server.ts';
 import { tracesOfServer } from './traces.ts';
 
 const TASKS = 24;
 /** A task of which nothing could run in five attempts is given up. */
 const KILLS = 4;
 
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(async () => {
+  await server.stop();
+  expect(await tracesOfServer(server)).toEqual([]);
+});
+
 it('a server that is killed at any moment, again and again, loses no task and runs no executor twice', async () => {
-  const server = await startServer();
   const delays = Array.from({ length: KILLS }, () => randomInt(0, 1200));
   const ids: string[] = [];
   for (let at = 0; at < TASKS; at += 1) {
@@ -59,6 +68,4 @@ it('a server that is killed at any moment, again and again, loses no task and ru
     }
   }
   expect({ delays, wrong }).toEqual({ delays, wrong: [] });
-  await server.stop();
-  expect(await tracesOfServer(server)).toEqual([]);
 }, 180_000);
