@@ -66,9 +66,8 @@ describe.concurrent('a bomb ends at its limit', () => {
       },
       { timeoutMs: 30_000, what: 'the end of the fork bomb' },
     );
-    // The init comes on top.
+    // The init comes on top. How many a look finds depends on when it looks; that the limit was met, the kernel counted.
     expect(most).toBeLessThanOrEqual(PIDS + 1);
-    expect(most).toBeGreaterThan(PIDS / 2);
     expect(await logs('forks')).toMatch(new RegExp(`refused at the limit of ${PIDS} \\(sandbox_pids\\)`));
   });
 
