@@ -166,7 +166,13 @@ export function createContainers(options: ContainerOptions) {
     const incompatible = join(onDisk, 'w', 'work', 'incompat');
     return [
       // Of a container that was made and removed again before it started: no host crash lies between, since the disk would be new.
-      ...(isThrownAway ? [step.rmdir(join(incompatible, 'volatile')), step.rmdir(incompatible)] : []),
+      ...(isThrownAway
+        ? [
+            step.unlink(join(incompatible, 'volatile', 'dirty')),
+            step.rmdir(join(incompatible, 'volatile')),
+            step.rmdir(incompatible),
+          ]
+        : []),
       step.mkdir(onDisk, 0o711, 0, 0),
       // Where the task has files in the root itself, whoever runs may make them, as in a temporary folder.
       step.mkdir(join(onDisk, 'u'), layer === 'ws' ? 0o1777 : 0o755, idBase, idBase),
