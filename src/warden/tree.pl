@@ -4,9 +4,11 @@
 # so a symbolic link, or a race for one, leads to nothing that isn't below the root and that user's to touch.
 # src/warden/tree.ts is its only caller. Needs perl-base alone.
 #
-#     tree.pl read     stdin: setup                 stdout: entries
-#     tree.pl write    stdin: setup, then entries   stdout: results
-#     tree.pl copy     stdin: setup                 stdout: results; reader and writer are two processes and a pipe
+#     tree.pl read                      stdout: entries
+#     tree.pl write    stdin: entries   stdout: results
+#     tree.pl copy                      stdout: results; reader and writer are two processes and a pipe
+#
+# The setup is read from descriptor 3: stdin and stdout may lead to somebody who must not write it.
 #
 # A frame is one byte of kind, four bytes of length (big endian), and so many bytes (at most 1 MiB). But for D, the
 # bytes are fields with a NUL between them, which is in no path. ID is the number of a request.
@@ -57,7 +59,8 @@ POSIX::_exit(0);
 
 sub take_setup {
     my (%sides, @wanted, @places);
-    while (my ($kind, $payload) = Frames::take(\*STDIN)) {
+    open my $from, '<&=', 3 or die "descriptor 3: $!\n";
+    while (my ($kind, $payload) = Frames::take($from)) {
         my @fields = split /\0/, $payload, -1;
         if ($kind eq 'G') { return (\%sides, \@wanted, \@places) }
         elsif ($kind eq 'Q') { push @wanted, { id => $fields[0], kind => $fields[1], path => $fields[2], prefix => $fields[3] } }

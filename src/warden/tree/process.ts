@@ -1,13 +1,28 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { BulkheadError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
+import type { TreeSource, TreeTarget, Wanted } from '../confined-tree.ts';
 import { FrameReader } from './frames.ts';
+import { setupFrames } from './setup.ts';
 
-/** One run of src/warden/tree.pl. */
+/** What one run of src/warden/tree.pl is asked; plain data, so that another process can ask it. */
+export interface TreeRequest {
+  readonly mode: 'read' | 'write' | 'copy';
+  readonly from?: TreeSource & { readonly withContents: boolean };
+  readonly to?: TreeTarget;
+  /** For `read` and `copy`. */
+  readonly wanted: readonly Wanted[];
+  /** For `write` and `copy`: where each delivery or move goes. */
+  readonly places: readonly string[];
+}
+
+/** One run of src/warden/tree.pl, here or behind the warden's socket. */
 export interface TreeProcess {
-  readonly stdin: ChildProcessWithoutNullStreams['stdin'];
+  readonly stdin: Writable;
   readonly frames: FrameReader;
   /** Why the stream was cut; waits for the end of the process. */
   cut(): Promise<BulkheadError>;
@@ -15,58 +30,92 @@ export interface TreeProcess {
   end(): Promise<void>;
 }
 
+export type OpenTree = (request: TreeRequest, signal: AbortSignal) => Promise<TreeProcess>;
+
 /** How long it may take to remove what it was writing, in milliseconds. */
 const GRACE_MS = 5000;
 const MAX_ERROR_BYTES = 4096;
 
-export function startTree(
-  mode: 'read' | 'write' | 'copy',
-  setup: Uint8Array,
-  signal: AbortSignal,
-): TreeProcess {
+/** Runs it as a child of this process, which needs root (of a user namespace at least). */
+export const startTree: OpenTree = async (request, signal) => {
   if (signal.aborted) throw canceled();
+  const run = runTree(request, 'pipe');
+  const { stdin, stdout } = run.child;
+  if (stdin === null || stdout === null) throw new BulkheadError('internal', 'tree.pl has no pipes');
+  return treeProcess({ input: stdin, output: stdout, stop: run.stop, ended: run.ended, signal });
+};
+
+/** The run, told and ended through whoever started it. */
+export function treeProcess(run: {
+  readonly input: Writable;
+  readonly output: Readable;
+  /** Asks it to end; safe to repeat. */
+  readonly stop: () => void;
+  /** What it said at its end, where that wasn't well. */
+  readonly ended: () => Promise<string>;
+  readonly signal: AbortSignal;
+}): TreeProcess {
+  const { input, output, stop, ended, signal } = run;
+  input.on('error', () => {}); // it ended early, which its answers tell of
+  output.on('error', () => {});
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  return {
+    stdin: input,
+    frames: new FrameReader(output),
+    async cut() {
+      stop();
+      const reason = await ended();
+      if (signal.aborted) return canceled();
+      return new BulkheadError('storage-failed', `the files can't be reached: ${printable(reason)}`);
+    },
+    async end() {
+      signal.removeEventListener('abort', stop);
+      input.destroy();
+      output.destroy();
+      stop();
+      await ended();
+    },
+  };
+}
+
+export interface TreeRun {
+  readonly child: ChildProcess;
+  stop(): void;
+  ended(): Promise<string>;
+}
+
+/** `streams`: pipes, or a socket that is the process's from now on. */
+export function runTree(request: TreeRequest, streams: 'pipe' | Socket): TreeRun {
   const program = fileURLToPath(new URL('../tree.pl', import.meta.url));
-  const child = spawn('/usr/bin/perl', [program, mode], {
-    stdio: ['pipe', 'pipe', 'pipe'],
+  const setup = setupFrames(request);
+  const child = spawn('/usr/bin/perl', [program, request.mode], {
+    stdio: [streams, streams, 'pipe', 'pipe'],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
   });
   let said = '';
   let startFailure = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(0, MAX_ERROR_BYTES);
   });
   child.on('error', (error) => {
     startFailure = `${error.message}; it needs /usr/bin/perl (Debian: perl-base)`;
   });
-  child.stdin.on('error', () => {}); // it ended early, which its answers tell of
   const closed = once(child, 'close').catch(() => {});
   let timer: NodeJS.Timeout | undefined;
-
-  function stop(): void {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    timer ??= setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
-  }
-  signal.addEventListener('abort', stop, { once: true });
-  child.stdin.write(setup);
-
+  const forSetup = child.stdio[3];
+  if (forSetup && 'write' in forSetup) forSetup.on('error', () => {}).end(setup);
   return {
-    stdin: child.stdin,
-    frames: new FrameReader(child.stdout),
-    async cut() {
-      stop();
-      await closed;
-      if (signal.aborted) return canceled();
-      const reason = startFailure || said.trim() || `exit ${child.exitCode ?? child.signalCode ?? 'unknown'}`;
-      return new BulkheadError('storage-failed', `the files can't be reached: ${printable(reason)}`);
+    child,
+    stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      timer ??= setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
     },
-    async end() {
-      signal.removeEventListener('abort', stop);
-      child.stdin.destroy();
-      child.stdout.destroy();
-      stop();
+    async ended() {
       await closed;
       clearTimeout(timer);
+      return startFailure || said.trim() || `exit ${child.exitCode ?? child.signalCode ?? 'unknown'}`;
     },
   };
 }
