@@ -5,14 +5,13 @@ import packageFile from '../package.json' with { type: 'json' };
 import type { Authenticator } from './auth/authenticator.ts';
 import { createBasicAuthenticator } from './auth/basic.ts';
 import { createBearerAuthenticator } from './auth/bearer.ts';
-import { createAccounts } from './auth/accounts.ts';
 import { createCompositeAuthenticator } from './auth/composite.ts';
 import { createNoneAuthenticator } from './auth/none.ts';
 import type { Backend } from './backends/backend.ts';
 import { createOciBackend } from './backends/oci/backend.ts';
 import { createStaging } from './backends/oci/staging.ts';
 import type { Config } from './config/schema.ts';
-import { runCommandLine } from './cli/program.ts';
+import type { DoctorReport } from './cli/doctor-report.ts';
 import { createEngine } from './engine/service.ts';
 import { createHttpServer } from './http/server.ts';
 import type { ImageProvider } from './images/images.ts';
@@ -40,15 +39,13 @@ const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'au
 /** The threads of the store hold little; what they take counts in the memory of an idle server. */
 const STORE_HEAP_MEGABYTES = 256;
 
-process.exitCode = await runCommandLine(process.argv.slice(2), {
-  serve,
-  doctor: async () => ({ checks: await examineHost(DOCTOR) }),
-  accounts: ({ auth }) => createAccounts({ usersFile: auth.users_file, tokensFile: auth.tokens_file }),
-  version: packageFile.version,
-});
+/** Finds out what this host can enforce, by trying. */
+export async function doctor(): Promise<DoctorReport> {
+  return { checks: await examineHost(DOCTOR) };
+}
 
 /** Runs a server until it is told to stop. Throws `config`, `host`, `store…`, and what listening throws. */
-async function serve(config: Config): Promise<void> {
+export async function serve(config: Config): Promise<void> {
   const logger = createLogger({ level: config.log.level, format: config.log.format });
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   const data = await realpath(config.data);

@@ -25,7 +25,7 @@ beforeEach(() => {
   checkout = join(realpathSync(mkdtempSync(join(tmpdir(), 'bin-'))), 'with space');
   for (const folder of ['bin', 'src', 'dist']) mkdirSync(join(checkout, folder), { recursive: true });
   copyFileSync(fileURLToPath(new URL('../bin/bulkhead', import.meta.url)), join(checkout, 'bin/bulkhead'));
-  writeFileSync(join(checkout, 'src/main.ts'), REPORT);
+  writeFileSync(join(checkout, 'src/bulkhead.ts'), REPORT);
 });
 afterEach(() => rmSync(dirname(checkout), { recursive: true }));
 
@@ -64,7 +64,7 @@ describe('bin/bulkhead', () => {
     expect(JSON.parse(out)).toEqual([
       pid,
       process.execPath,
-      join(checkout, 'src/main.ts'),
+      join(checkout, 'src/bulkhead.ts'),
       'a b',
       '',
       '$HOME',
@@ -77,7 +77,7 @@ describe('bin/bulkhead', () => {
     mkdirSync(join(checkout, 'links'));
     symlinkSync('../one', join(checkout, 'links/two'));
     const { out } = await start('./links/two', [], NODE, checkout);
-    expect(JSON.parse(out)).toContain(join(checkout, 'src/main.ts'));
+    expect(JSON.parse(out)).toContain(join(checkout, 'src/bulkhead.ts'));
   });
 
   test('uses the Node of the checkout where the one in PATH is too old', async () => {
@@ -93,14 +93,14 @@ describe('bin/bulkhead', () => {
   });
 
   test('runs what was built where there is no source, and below node_modules', async () => {
-    writeFileSync(join(checkout, 'dist/main.js'), REPORT);
+    writeFileSync(join(checkout, 'dist/bulkhead.js'), REPORT);
     writeFileSync(join(checkout, 'package.json'), '{"type":"module"}');
     const installed = join(checkout, 'node_modules/bulkhead');
     for (const folder of ['bin', 'src', 'dist']) mkdirSync(join(installed, folder), { recursive: true });
-    for (const file of ['bin/bulkhead', 'src/main.ts', 'dist/main.js'])
+    for (const file of ['bin/bulkhead', 'src/bulkhead.ts', 'dist/bulkhead.js'])
       copyFileSync(join(checkout, file), join(installed, file));
-    expect((await start(join(installed, 'bin/bulkhead'), [], NODE)).out).toContain('dist/main.js');
-    rmSync(join(checkout, 'src/main.ts'));
-    expect((await start(join(checkout, 'bin/bulkhead'), [], NODE)).out).toContain('dist/main.js');
+    expect((await start(join(installed, 'bin/bulkhead'), [], NODE)).out).toContain('dist/bulkhead.js');
+    rmSync(join(checkout, 'src/bulkhead.ts'));
+    expect((await start(join(checkout, 'bin/bulkhead'), [], NODE)).out).toContain('dist/bulkhead.js');
   });
 });

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/schema.ts';
-import { loadConfig } from '../config/load.ts';
 import { BulkheadError } from '../errors.ts';
 import type { Accounts } from './accounts.ts';
 import { createClient } from './client.ts';
@@ -17,7 +16,7 @@ export interface Capabilities {
   /** Finds out what this host can enforce. */
   readonly doctor: () => Promise<DoctorReport>;
   /** The users and tokens that the configuration names. */
-  readonly accounts: (config: Config) => Accounts;
+  readonly accounts: (config: Config) => Promise<Accounts>;
   readonly version: string;
 }
 
@@ -60,11 +59,12 @@ export function withConfig(command: Command): Command {
     .option('--set <key=value>', 'set one key, such as server.port=8711; may be repeated', collect, []);
 }
 
-export function configOf(
+/** Loaded only here: clients need no schema. */
+export async function configOf(
   { session }: Context,
   options: ConfigOptions,
   flags: Readonly<Record<string, string>> = {},
-): Config {
+): Promise<Config> {
   const set = options.set.map((written): [string, string] => {
     const equals = written.indexOf('=');
     if (equals > 0) return [written.slice(0, equals), written.slice(equals + 1)];
@@ -73,6 +73,7 @@ export function configOf(
       `--set ${JSON.stringify(written)} is not of the form KEY=VALUE, such as server.port=8711`,
     );
   });
+  const { loadConfig } = await import('../config/load.ts');
   return loadConfig({
     file: options.config,
     env: session.env,

@@ -29,7 +29,7 @@ async function bulkhead(
   return { code, out: session.out(), err: session.err() };
 }
 
-function accounts({ auth }: Config) {
+async function accounts({ auth }: Config) {
   return createAccounts({ usersFile: auth.users_file, tokensFile: auth.tokens_file });
 }
 

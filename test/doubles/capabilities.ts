@@ -5,9 +5,7 @@ export function noCapabilities(with_: Partial<Capabilities> = {}): Capabilities 
   return {
     serve: () => Promise.reject(new Error('serve was called')),
     doctor: () => Promise.reject(new Error('doctor was called')),
-    accounts: () => {
-      throw new Error('accounts was called');
-    },
+    accounts: () => Promise.reject(new Error('accounts was called')),
     version: '1.2.3',
     ...with_,
   };

@@ -6,6 +6,7 @@ import { noCapabilities } from './capabilities.ts';
 process.exitCode = await runCommandLine(
   process.argv.slice(2),
   noCapabilities({
-    accounts: ({ auth }) => createAccounts({ usersFile: auth.users_file, tokensFile: auth.tokens_file }),
+    accounts: async ({ auth }) =>
+      createAccounts({ usersFile: auth.users_file, tokensFile: auth.tokens_file }),
   }),
 );

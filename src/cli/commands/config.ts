@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { configJsonSchema } from '../../config/json-schema.ts';
 import { configOf, examples, withConfig } from '../context.ts';
 import type { ConfigOptions, Context } from '../context.ts';
 import { write, writeJson } from '../output.ts';
@@ -16,7 +15,10 @@ export function addConfig(program: Command, context: Context): void {
     .summary('print the JSON Schema')
     .description('Prints the JSON Schema of the configuration, for editors and checkers.')
     .addHelpText('after', examples('bulkhead config schema > bulkhead.schema.json'))
-    .action(() => write(context.session.stdout, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`));
+    .action(async () => {
+      const { configJsonSchema } = await import('../../config/json-schema.ts');
+      await write(context.session.stdout, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
+    });
 
   withConfig(
     config
@@ -29,7 +31,7 @@ export function addConfig(program: Command, context: Context): void {
   )
     .addHelpText('after', examples('bulkhead config show --config /etc/bulkhead.yaml'))
     .action(async (options: ConfigOptions) => {
-      const loaded = configOf(context, options);
+      const loaded = await configOf(context, options);
       if (options.json === true) await writeJson(context.session, loaded);
       else await write(context.session.stdout, table(['KEY', 'VALUE'], rowsOf(loaded, [])));
     });

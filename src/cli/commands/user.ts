@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { BulkheadError } from '../../errors.ts';
+import type { Accounts } from '../accounts.ts';
 import { collect, configOf, examples, withConfig } from '../context.ts';
 import type { ConfigOptions, Context } from '../context.ts';
 import { note, write, writeJson, writeLine } from '../output.ts';
@@ -37,9 +38,11 @@ function addAdd(user: Command, context: Context): void {
       examples('bulkhead user add ada --group lab', 'pass show bulkhead/ada | bulkhead user add ada'),
     )
     .action(async (name: string, options: GroupOptions) => {
-      const config = configOf(context, options);
+      const config = await configOf(context, options);
       const password = await readNewPassword(context.session, name);
-      const { existed } = await context.accounts(config).put({ name, groups: options.group, password });
+      const { existed } = await (
+        await context.accounts(config)
+      ).put({ name, groups: options.group, password });
       await note(context.session, `${existed ? 'changed' : 'added'} ${name} in ${config.auth.users_file}`);
       if (config.auth.mode === 'none')
         await note(context.session, 'auth.mode is none: nobody is asked to sign in until it is basic');
@@ -52,7 +55,7 @@ function addList(user: Command, context: Context): void {
   )
     .option('--json', 'answer for programs, as JSON on standard output')
     .action(async (options: ConfigOptions) => {
-      const accounts = await context.accounts(configOf(context, options)).list();
+      const accounts = await (await accountsOf(context, options)).list();
       if (options.json === true) {
         await writeJson(context.session, { users: accounts });
         return;
@@ -75,7 +78,7 @@ function addRemove(user: Command, context: Context): void {
       .description('Removes a user with its tokens. Its tasks stay.')
       .argument('<name>', 'name of the user'),
   ).action(async (name: string, options: ConfigOptions) => {
-    const { existed, tokens } = await context.accounts(configOf(context, options)).remove(name);
+    const { existed, tokens } = await (await accountsOf(context, options)).remove(name);
     if (!existed && tokens === 0) throw nobody(name);
     await note(context.session, `removed ${name} and ${tokens} token${tokens === 1 ? '' : 's'}`);
   });
@@ -100,7 +103,7 @@ function addToken(user: Command, context: Context): void {
       ),
     )
     .action(async (name: string, options: GroupOptions & { readonly new?: boolean }) => {
-      const accounts = context.accounts(configOf(context, options));
+      const accounts = await accountsOf(context, options);
       const known = (await accounts.list()).find((account) => account.name === name);
       if (known === undefined && options.new !== true) throw nobody(name);
       const groups = options.new === true ? options.group : (known?.groups ?? []);
@@ -120,7 +123,7 @@ function addRevoke(user: Command, context: Context): void {
       .argument('<name>', 'name of the user')
       .argument('[id]', 'id of one token'),
   ).action(async (name: string, id: string | undefined, options: ConfigOptions) => {
-    const removed = await context.accounts(configOf(context, options)).removeTokens(name, id);
+    const removed = await (await accountsOf(context, options)).removeTokens(name, id);
     if (removed === 0)
       throw new BulkheadError(
         'not-found',
@@ -135,4 +138,8 @@ function nobody(name: string): BulkheadError {
     'not-found',
     `There is no user ${name}: bulkhead user list shows them, bulkhead user add adds one`,
   );
+}
+
+async function accountsOf(context: Context, options: ConfigOptions): Promise<Accounts> {
+  return await context.accounts(await configOf(context, options));
 }

@@ -1,0 +1,16 @@
+import packageFile from '../package.json' with { type: 'json' };
+import { runCommandLine } from './cli/program.ts';
+
+/**
+ * The program: its command line. What only some commands need is loaded when one of them runs, since a client command
+ * that loaded the whole server would take several times as long to start.
+ */
+process.exitCode = await runCommandLine(process.argv.slice(2), {
+  serve: async (config) => (await import('./main.ts')).serve(config),
+  doctor: async () => (await import('./main.ts')).doctor(),
+  accounts: async ({ auth }) => {
+    const { createAccounts } = await import('./auth/accounts.ts');
+    return createAccounts({ usersFile: auth.users_file, tokensFile: auth.tokens_file });
+  },
+  version: packageFile.version,
+});
