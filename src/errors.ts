@@ -62,6 +62,10 @@ export type ErrorCode =
   | 'warden'
   | 'runtime'
   | 'evidence'
+  /** An attempt was lost by the host's fault, as by its restart: another attempt may succeed. */
+  | 'attempt-lost'
+  /** Whoever writes had an attempt's lease, and another engine has it now: nothing was written. */
+  | 'fenced'
   | 'canceled'
   | 'internal';
 

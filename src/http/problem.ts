@@ -68,6 +68,8 @@ const KINDS: Readonly<Record<ErrorCode, Kind>> = {
   warden: INTERNAL,
   runtime: INTERNAL,
   evidence: INTERNAL,
+  'attempt-lost': INTERNAL,
+  fenced: INTERNAL,
   internal: INTERNAL,
 };
 

@@ -8,7 +8,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import { cgroupFolders, cgroupPaths } from './cgroups.ts';
 import type { Disks } from './disks.ts';
 import { observe } from './evidence.ts';
-import { unblock } from './exec-fifo.ts';
+import { unblock, waitsAtGate } from './exec-fifo.ts';
 import type { Hand } from './hand.ts';
 import type { Lowers } from './lowers.ts';
 import type { RunFolders } from './run-folders.ts';
@@ -226,7 +226,7 @@ export function createContainers(options: ContainerOptions) {
     async start(container: string): Promise<void> {
       await unblock(join(run.runtime, container, 'exec.fifo'), START_TIMEOUT_MS);
     },
-    awaitsStart: (container: string): boolean => existsSync(join(run.runtime, container, 'exec.fifo')),
+    awaitsStart: (container: string): boolean => waitsAtGate(join(run.runtime, container)),
     async kill(container: string): Promise<void> {
       if (!existsSync(join(run.runtime, container))) return;
       try {

@@ -106,4 +106,13 @@ describe('task disks', () => {
     expect(stdout).not.toContain(join(host, '1.img'));
     await writeFile(join(disks.folder(0), 'file'), 'the neighbour goes on');
   });
+
+  it('whose mount a restart of the host took away leave no file behind', async () => {
+    const { host, disks } = await disksOn(96, 1);
+    // As the next process finds it.
+    await writeFile(join(host, '3.img'), 'blocks');
+    expect(disks.has(3)).toBe(false);
+    await disks.close(3);
+    await expect(readFile(join(host, '3.img'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
 });

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isBulkheadError } from '../errors.ts';
@@ -15,6 +15,7 @@ import type { DiskRequest } from './warden.ts';
 export interface Disks {
   open(request: DiskRequest): Promise<void>;
   close(slot: number): Promise<void>;
+  has(slot: number): boolean;
   /** Slots whose disk is ready, by size. */
   pooled(): readonly DiskRequest[];
   /** Takes over the mounted disk of an attempt that an earlier process started. */
@@ -133,6 +134,7 @@ export function createDisks(options: {
 
   return {
     folder,
+    has: (slot) => disks.has(slot),
     adopt: (slot, device) => void disks.set(slot, { slot, device, bytes: 0, inodes: 0, adopted: true }),
     pooled: () => [...idle].flatMap((slot) => disks.get(slot) ?? []),
     discard,
@@ -152,6 +154,8 @@ export function createDisks(options: {
     },
     async close(slot) {
       const disk = disks.get(slot);
+      // A restart of the host leaves the file and takes the mount.
+      if (!disk && existsSync(image(slot))) await discard(slot);
       if (!disk) return;
       if (disk.adopted === true || idle.size >= options.poolSize) {
         await discard(slot);

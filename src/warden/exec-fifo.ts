@@ -1,6 +1,7 @@
-import { constants, openSync } from 'node:fs';
+import { constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { join } from 'node:path';
 import { BulkheadError } from '../errors.ts';
 
 /**
@@ -16,6 +17,39 @@ export async function unblock(fifo: string, timeoutMs: number): Promise<void> {
     reader.destroy();
   }
   await unlink(fifo);
+}
+
+/**
+ * Whether a container's first process still waits at its gate. The FIFO alone doesn't tell: whoever let the process go may
+ * have been killed before it removed it. The process does: until it may go on it is the runtime's own `init`. `folder` is
+ * the runtime's for this container. Source: runc, libcontainer/container.go, "BaseState".
+ */
+export function waitsAtGate(folder: string): boolean {
+  if (!existsSync(join(folder, 'exec.fifo'))) return false;
+  try {
+    const state: unknown = JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8'));
+    const { pid, start } = initProcess(state);
+    const [, word] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return word === 'init' && startTime(readFileSync(`/proc/${pid}/stat`, 'utf8')) === start;
+  } catch {
+    // It is dead. It may have run before that, so it isn't taken for one that has not.
+    return false;
+  }
+}
+
+function initProcess(state: unknown): { pid: number; start: number } {
+  if (typeof state !== 'object' || state === null) throw new TypeError('not an object');
+  const [pid, start] = [
+    'init_process_pid' in state ? state.init_process_pid : undefined,
+    'init_process_start' in state ? state.init_process_start : undefined,
+  ];
+  if (typeof pid !== 'number' || typeof start !== 'number') throw new TypeError('no process');
+  return { pid, start };
+}
+
+/** In clock ticks since the host started; after the name, which may hold anything. Source: proc_pid_stat(5). */
+function startTime(stat: string): number {
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
 }
 
 /** Without waiting for the writer, who waits for us. */

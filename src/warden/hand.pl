@@ -373,8 +373,8 @@ sub confine {
 # Starts conmon, whose container gets STDIN (a file; empty: nothing) and two pipes that belong to UID, answers with the
 # container's process id, and then drains the pipes for as long as the container lives: into FOLDER/stdout and
 # FOLDER/stderr up to LIMIT bytes each, reserved beforehand, and whole into STDOUT and STDERR (paths inside ROOT; may
-# be empty), which are opened from within ROOT as UID. DONE is written last: four netstrings, the bytes of both streams
-# and what went wrong with both paths.
+# be empty), which are opened from within ROOT as UID. DONE begins with a line by which this process is known, its id and
+# its start time; written last are four netstrings, the bytes of both streams and what went wrong with both paths.
 sub step_launch {
     my ($id, $folder, $done_path, $limit, $root, $uid, $gid, $stdin, $stdout, $stderr, @conmon) = @_;
     setsid();
@@ -389,6 +389,7 @@ sub step_launch {
         push @writers, $writer;
     }
     sysopen my $done, $done_path, O_WRONLY | O_CREAT | O_TRUNC, 0600 or fail("open $done_path");
+    syswrite $done, "$$ " . start_time() . "\n" or fail("write $done_path");
     sysopen my $input, $stdin eq '' ? '/dev/null' : $stdin, O_RDONLY | O_NOFOLLOW or fail("open stdin $stdin");
     pipe my $sync, my $sync_w or fail('pipe');
     pipe my $go, my $go_w or fail('pipe');
@@ -444,6 +445,14 @@ sub step_launch {
     syswrite $done, $summary;
     close $done;
     _exit(0);
+}
+
+# In clock ticks since the host started: with the process id, it names a process for as long as the host runs. The name
+# in parentheses before may hold anything. Source: proc_pid_stat(5).
+sub start_time {
+    open my $stat, '<', '/proc/self/stat' or fail('open /proc/self/stat');
+    my ($fields) = <$stat> =~ /.*\) (.*)/;
+    return (split / /, $fields)[19];
 }
 
 sub drain {

@@ -74,6 +74,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
     abilities: { runtime: host.runtime.version, idMappedMounts: idMapped, linkedInputs },
     exits: run.exits,
     openDisk: (request) => disks.open(request),
+    hasDisk: async (slot) => disks.has(slot),
     async closeDisk(slot) {
       const names = (await readdir(run.roots)).filter(
         (name) => name === `slot-${slot}` || name === `ws-${slot}` || name.startsWith(`data-${slot}-`),

@@ -11,6 +11,8 @@ export interface Warden {
   openDisk(request: DiskRequest): Promise<void>;
   /** Back into the pool, or removed. Everything of the slot must be dead. */
   closeDisk(slot: number): Promise<void>;
+  /** Whether a slot's disk is there: an attempt whose disk is gone was on a host that was restarted since. */
+  hasDisk(slot: number): Promise<boolean>;
   /** An image as the containers of a slot will see it: a folder below the run folders, kept until `forgetImage`. */
   mapImage(slot: number, image: MappedImage): Promise<void>;
   /** Before an image is removed. */
@@ -24,7 +26,7 @@ export interface Warden {
   /** Root file system, container, evidence: all but the first instruction. Throws `runtime` and `evidence`. */
   create(request: CreateRequest): Promise<Created>;
   start(container: string): Promise<void>;
-  /** Created, and not started yet. */
+  /** Created, and not started yet: its first process still waits. False where it was let go and nobody had time to note it. */
   awaitsStart(container: string): boolean;
   /** Kills every process of the container; nothing where there is none. */
   kill(container: string): Promise<void>;

@@ -17,7 +17,7 @@ export interface AttemptFolder {
   readonly workspace: Note<TaskTree>;
   readonly killed: Note<{ readonly reason: KillReason }>;
   readonly released: Note<Record<string, never>>;
-  /** Written just before the first instruction may run. */
+  /** Written just before the first instruction may run, and to the disk, so that not even a host that dies forgets it. */
   started(index: number): Note<{ readonly at: number; readonly evidence: Evidence }>;
   exited(index: number): Note<ExecutorExit>;
   /** Part of an executor's stdout or stderr; empty where there is none. */
@@ -40,16 +40,16 @@ export function attemptFolder(path: string): AttemptFolder {
     workspace: notes('workspace'),
     killed: notes('killed'),
     released: notes('released'),
-    started: (index) => notes(`started-${index}`),
+    started: (index) => notes(`started-${index}`, { isSynced: true }),
     exited: (index) => notes(`exited-${index}`),
     log: (index, stream, offset, maxBytes) => part(join(executor(index), stream), offset, maxBytes),
   };
 }
 
 /** The last one of a name counts. */
-function notesIn(path: string): <Value>(name: string) => Note<Value> {
+function notesIn(path: string): <Value>(name: string, options?: { isSynced: boolean }) => Note<Value> {
   let known: Map<string, string> | undefined;
-  return (name) => ({
+  return (name, { isSynced } = { isSynced: false }) => ({
     read() {
       const text = (known ??= readNotes(path)).get(name);
       // Written by this program alone, in a folder that only its user can enter.
@@ -58,7 +58,7 @@ function notesIn(path: string): <Value>(name: string) => Note<Value> {
     async write(value) {
       const text = JSON.stringify(value);
       // A line of its own also where an earlier one was cut short, as by a full disk; all of it in one write.
-      await appendFile(path, `\n${name} ${text} .\n`, { mode: 0o600 });
+      await appendFile(path, `\n${name} ${text} .\n`, { mode: 0o600, flush: isSynced });
       known?.set(name, text);
     },
   });

@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
 import type { Evidence } from '../../sandbox/sandbox.ts';
@@ -25,6 +25,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   const slots = createSlots(capacity.slots);
   const exits = watchExits(warden.exits);
   const facts = rememberImageFacts(options);
+  // Another one for each start of the kernel. Source: random(4).
+  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   /** Digests that this process holds for an attempt. */
   const pinned = new Map<string, Promise<readonly string[]>>();
   /** Ends that are being recorded, by container: several may wait for one. */
@@ -84,6 +86,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       const container = containerName(handle.id, index);
       const start = started(handle, index);
       if (!start) throw new BulkheadError('not-found', `executor ${index} was never started`);
+      await assertPresent(handle);
       const finished = finishing.get(container) ?? finish(handle, attempt, index, start.at);
       finishing.set(container, finished);
       try {
@@ -153,7 +156,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     const { diskBytes: bytes, diskInodes: inodes } = attempt.sandbox.limits;
     const size = `${bytes}/${inodes}`;
     const slot = slots.take([...sizes].filter(([, other]) => other === size).map(([ready]) => ready));
-    const handle: OciHandle = { backend: 'oci', id, slot, trees, executors };
+    const handle: OciHandle = { backend: 'oci', id, slot, boot, trees, executors };
     pinned.set(id, Promise.resolve(digests));
     try {
       await folderOf(handle).make();
@@ -245,6 +248,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   /** After a restart, an image that a running attempt needs must not be collected. */
   async function pin(handle: OciHandle): Promise<void> {
     await assertAlive(handle);
+    await assertPresent(handle);
     slots.claim(handle.slot);
     if (pinned.has(handle.id)) return void (await pinned.get(handle.id));
     const pinning = acquireAll(handle);
@@ -322,6 +326,18 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       uid: uid - before.uid + now.uid,
       gid: gid - before.gid + now.gid,
     });
+  }
+
+  /** What an attempt has on its disk and in memory doesn't outlive a restart of the host. */
+  async function assertPresent(handle: OciHandle): Promise<void> {
+    if (handle.boot !== undefined && handle.boot !== boot)
+      throw new BulkheadError('attempt-lost', 'the host was restarted, and what ran on it is gone');
+    if (pinned.has(handle.id) || folderOf(handle).released.read() || (await warden.hasDisk(handle.slot)))
+      return;
+    throw new BulkheadError(
+      'attempt-lost',
+      "the host was restarted: the attempt's disk is no longer mounted, and what ran is gone",
+    );
   }
 
   async function assertAlive(handle: OciHandle): Promise<void> {

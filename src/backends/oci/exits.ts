@@ -14,11 +14,11 @@ export interface Exit {
 }
 
 /**
- * Tells when containers are dead: conmon leaves `NAME`, with the exit code, and the drain `NAME.done`, when all output
- * is stored. Both files outlive the server.
+ * Tells when containers are dead: conmon leaves `NAME`, with the exit code, and the drain ends `NAME.done`, when all
+ * output is stored. Both files outlive the server.
  */
 export interface Exits {
-  /** `isWatched` is asked now and then: where nobody is left to write the exit code, `runtime` is thrown. */
+  /** `isWatched` is asked now and then: where nobody is left to write one of the two, `attempt-lost` is thrown. */
   wait(container: string, isWatched: () => Promise<boolean>): Promise<Exit>;
   close(): void;
 }
@@ -48,6 +48,16 @@ export function watchExits(folder: string): Exits {
     };
   }
 
+  /** Whoever is gone was asked for before its file is looked at: it may have ended in order in between. */
+  async function loss(container: string, isWatched: () => Promise<boolean>): Promise<string | undefined> {
+    const path = join(folder, container);
+    if (!(await isWatched()) && optional(path) === '')
+      return "the exit code is lost: conmon, the process that waits for the container's end, was killed";
+    if (!isAlive(optional(`${path}.done`)) && !optional(`${path}.done`).endsWith(','))
+      return "output is lost: the process that stores the container's output was killed";
+    return undefined;
+  }
+
   return {
     async wait(container, isWatched) {
       for (;;) {
@@ -60,12 +70,8 @@ export function watchExits(folder: string): Exits {
           next.done();
         }
         if (isClosed) throw new BulkheadError('canceled', 'the backend is closed; the container goes on');
-        if (!(await isWatched()) && optional(join(folder, container)) === '') {
-          throw new BulkheadError(
-            'runtime',
-            "the exit code is lost: conmon, the process that waits for the container's end, is gone",
-          );
-        }
+        const problem = await loss(container, isWatched);
+        if (problem !== undefined) throw new BulkheadError('attempt-lost', problem);
       }
     },
     close() {
@@ -93,6 +99,14 @@ function read(folder: string, container: string): Exit | undefined {
   };
 }
 
+/** The drain of which the first line of its file says the process id and the start time. Source: proc_pid_stat(5). */
+function isAlive(summary: string): boolean {
+  const [, pid = '', start = ''] = /^(\d+) (\d+)\n/.exec(summary) ?? [];
+  if (pid === '') return false;
+  const stat = optional(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] === start;
+}
+
 /** Four short ASCII fields, written at once by the drain. */
 function netstrings(text: string): string[] {
   return [...text.matchAll(/\d+:([^,]*),/g)].map((match) => match[1] ?? '');
@@ -100,5 +114,11 @@ function netstrings(text: string): string[] {
 
 /** Empty where it isn't there. */
 function optional(path: string): string {
-  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  if (!existsSync(path)) return '';
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // Removed in between, as a process that ends is.
+    return '';
+  }
 }

@@ -9,6 +9,8 @@ export type OciHandle = Handle & {
   /** Task and attempt; also the prefix of its containers' names. */
   readonly id: string;
   readonly slot: number;
+  /** Which start of the host it was made in; absent in handles of the first release. */
+  readonly boot?: string;
   readonly trees: readonly string[];
   readonly executors: readonly PreparedExecutor[];
 };

@@ -1,0 +1,94 @@
+/** What the backend finds again of an attempt, and what it calls lost, on real containers. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Attempt, Backend, Handle } from '../../src/backends/backend.ts';
+import { ociHandle } from '../../src/backends/oci/handle.ts';
+import { runFolders } from '../../src/warden/run-folders.ts';
+import { attemptOf, prepared, PROGRAMS } from '../contract/backend-samples.ts';
+import { until } from '../poll.ts';
+import { openInstance, RUN_FOLDER, type Instance } from './instance.ts';
+
+let instance: Instance;
+
+beforeAll(async () => {
+  instance = await openInstance();
+});
+afterAll(async () => {
+  expect(await instance.close()).toEqual([]);
+});
+
+async function withAttempt(
+  program: keyof typeof PROGRAMS,
+  use: (handle: Handle, attempt: Attempt) => Promise<void>,
+): Promise<void> {
+  const attempt = attemptOf('busybox:latest', [PROGRAMS[program]], { volumes: ['/shared'] });
+  const handle = await prepared(instance.backend, attempt);
+  try {
+    await use(handle, attempt);
+  } finally {
+    await instance.backend.kill(handle, 'system-error');
+    await instance.backend.release(handle);
+  }
+}
+
+const exitsFile = (handle: Handle, name: string): string =>
+  join(runFolders(RUN_FOLDER, instance.folder).exits, `${ociHandle(handle).id}-0${name}`);
+const gate = (handle: Handle): string =>
+  join(runFolders(RUN_FOLDER, instance.folder).runtime, `${ociHandle(handle).id}-0`, 'exec.fifo');
+
+test.each(['runOn', 'failWith3'] as const)(
+  'a server killed between letting a container go (%s) and removing its gate has started it, once',
+  async (program) => {
+    await withAttempt(program, async (handle, attempt) => {
+      await instance.backend.start(handle, attempt, 0);
+      const pid = await processOf(handle);
+      if (program === 'failWith3')
+        await until(() => existsSync(exitsFile(handle, '')), { what: 'the exit code' });
+      // As it is when the process dies right after it read the byte.
+      await promisify(execFile)('/usr/bin/mkfifo', [gate(handle)]);
+      const next: Backend = await instance.reopen();
+      expect(await next.started(handle, 0)).toBeDefined();
+      await next.start(handle, attempt, 0);
+      expect(await processOf(handle)).toBe(pid);
+      if (program === 'runOn') await next.kill(handle, 'canceled');
+      expect((await next.wait(handle, attempt, 0)).exitCode).toBe(program === 'runOn' ? 137 : 3);
+    });
+  },
+);
+
+test('a container whose output nobody stores any more is lost', async () => {
+  await withAttempt('speakAndRunOn', async (handle, attempt) => {
+    await instance.backend.start(handle, attempt, 0);
+    const waiting = instance.backend.wait(handle, attempt, 0);
+    waiting.catch(() => {});
+    process.kill(Number((await readFile(exitsFile(handle, '.done'), 'utf8')).split(' ')[0]), 'SIGKILL');
+    await expect(waiting).rejects.toMatchObject({
+      code: 'attempt-lost',
+      message: expect.stringContaining('output is lost'),
+    });
+  });
+});
+
+test('what was started before the host was, by its boot id, is lost in every step that would go on with it', async () => {
+  await withAttempt('runOn', async (handle, attempt) => {
+    await instance.backend.start(handle, attempt, 0);
+    const next = await instance.reopen();
+    const old: Handle = { ...handle, boot: 'another' };
+    const signal = new AbortController().signal;
+    const lost = { code: 'attempt-lost', message: expect.stringContaining('the host was restarted') };
+    expect(await next.started(old, 0)).toBeDefined();
+    await expect(next.wait(old, attempt, 0)).rejects.toMatchObject(lost);
+    await expect(next.start(old, attempt, 0)).rejects.toMatchObject(lost);
+    await expect(next.stageIn(old, attempt, signal)).rejects.toMatchObject(lost);
+    await expect(next.stageOut(old, attempt, signal)).rejects.toMatchObject(lost);
+    expect(await next.started(handle, 0)).toBeDefined();
+  });
+});
+
+async function processOf(handle: Handle): Promise<string> {
+  return await readFile(join(instance.folder, 'attempts', ociHandle(handle).id, '0', 'pid'), 'utf8');
+}
