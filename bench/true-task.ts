@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RuntimeSpec } from '../src/backends/oci/compile.ts';
 import type { TesTaskDocument } from '../src/tes/task.ts';
 import type { TestServer } from '../test/fixtures/server.ts';
 import { createBareRuns, type BareRuns } from './bare-runs.ts';
@@ -14,14 +15,23 @@ export function trueTask(cpuCores: number): TesTaskDocument {
 
 /** Runs one such task, and takes the bundle that the server made for it. */
 export async function bareRunsOf(server: TestServer, task: TesTaskDocument): Promise<BareRuns> {
+  const config = await runtimeConfig(server, task);
+  const images = join(server.folder, 'data', 'images', 'roots');
+  const [root] = await readdir(images);
+  return createBareRuns(config, join(images, root ?? '', 'rootfs'));
+}
+
+/** Of one such task: the path of its container's cgroup below each hierarchy. */
+export async function containerCgroup(server: TestServer, task: TesTaskDocument): Promise<string> {
+  const spec: RuntimeSpec = JSON.parse(await readFile(await runtimeConfig(server, task), 'utf8'));
+  return spec.linux.cgroupsPath;
+}
+
+/** The file that the server wrote for the runtime. */
+async function runtimeConfig(server: TestServer, task: TesTaskDocument): Promise<string> {
   const { id, state } = await server.run(task);
   if (state !== 'COMPLETE') throw new Error(`the task ended ${state}: ${await server.log()}`);
-  const data = join(server.folder, 'data');
-  const [root] = await readdir(join(data, 'images', 'roots'));
-  return createBareRuns(
-    join(data, 'work', 'attempts', `${id}-1`, '0', 'config.json'),
-    join(data, 'images', 'roots', root ?? '', 'rootfs'),
-  );
+  return join(server.folder, 'data', 'work', 'attempts', `${id}-1`, '0', 'config.json');
 }
 
 /** Milliseconds from sending the request to hearing of COMPLETE, by the stream of the task's events. */
