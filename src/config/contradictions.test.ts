@@ -29,6 +29,7 @@ describe('contradictions', () => {
   test.each<[string, Record<string, string>, string]>([
     ['every origin without authentication', { SERVER__CORS__ORIGINS: '["*"]' }, '/server/cors/origins'],
     ['a users file that nobody is asked for', { AUTH__USERS_FILE: '/etc/users' }, '/auth/users_file'],
+    ['operators where everybody is one', { AUTH__OPERATORS: '[ada]' }, '/auth/operators'],
     [
       'a root that holds the data folder',
       { STORAGE__FILE__ROOTS: '[{path: /nowhere}]' },

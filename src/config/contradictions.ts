@@ -44,7 +44,7 @@ function openDoors(config: Config): Contradiction[] {
 
 function withoutEffect(config: Config, isSet: (path: string) => boolean): Contradiction[] {
   if (config.auth.mode !== 'none') return [];
-  return ['auth.users_file', 'auth.tokens_file'].filter(isSet).map((path) => ({
+  return ['auth.users_file', 'auth.tokens_file', 'auth.operators'].filter(isSet).map((path) => ({
     paths: [path, 'auth.mode'],
     problem:
       'is set, but auth.mode is none, so nobody would be asked who they are. Set auth.mode to basic, or remove the key',

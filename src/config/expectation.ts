@@ -16,6 +16,8 @@ export function expectation(node: SchemaNode): string {
       return `a size (512MB, 10GiB)${node.minimum === undefined || node.minimum === 0 ? '' : ` of at least ${node.minimum} bytes`}`;
     case 'size-or-none':
       return 'a size (512MB, 10GiB) or none';
+    case 'size-or-percent':
+      return 'a size (512MB, 10GiB), a percentage (5%) or none';
     case 'path':
       return 'a path';
     case 'path-or-word':

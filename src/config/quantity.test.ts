@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseDuration, parseSize } from './quantity.ts';
+import { parseDuration, parsePercent, parseSize } from './quantity.ts';
 
 describe('a duration', () => {
   test.each([
@@ -44,4 +44,19 @@ describe('a size', () => {
       expect(parseSize(text)).toBeUndefined();
     },
   );
+});
+
+describe('a percentage', () => {
+  test.each([
+    ['0%', 0],
+    ['5%', 5],
+    ['2.5%', 2.5],
+    ['100%', 100],
+  ])('%s is %d', (text, expected) => {
+    expect(parsePercent(text)).toBe(expected);
+  });
+
+  test.each(['', '%', '5', '-5%', '101%', '5 %', '1e1%'])('%j is refused', (text) => {
+    expect(parsePercent(text)).toBeUndefined();
+  });
 });

@@ -2,6 +2,8 @@
 export type Milliseconds = number;
 /** Bytes. */
 export type Bytes = number;
+/** Bytes, or a part of a whole that is known later, from 0 to 100. */
+export type SizeOrPercent = Bytes | { readonly percent: number };
 
 /**
  * Reads a duration such as `250ms`, `30s`, `90m`, `12h`, `30d` or `1h30m` as milliseconds. Undefined where the
@@ -29,6 +31,13 @@ export function parseSize(text: string): Bytes | undefined {
   if (match === null || scale === undefined) return undefined;
   const bytes = Math.round(Number(match[1]) * scale);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** Reads a percentage from `0%` to `100%`. Undefined where the text isn't one. */
+export function parsePercent(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)%$/.exec(text);
+  const percent = Number(match?.[1]);
+  return percent >= 0 && percent <= 100 ? percent : undefined;
 }
 
 const MILLISECONDS: ReadonlyMap<string, number> = new Map([

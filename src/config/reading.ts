@@ -3,7 +3,7 @@ import { Value } from 'typebox/value';
 import { dotted, isRecord, nodeAt, ownProperty } from './key-path.ts';
 import type { KeyPath, SchemaNode } from './key-path.ts';
 import { expectation } from './expectation.ts';
-import { parseDuration, parseSize } from './quantity.ts';
+import { parseDuration, parsePercent, parseSize } from './quantity.ts';
 import { nearest } from './suggestion.ts';
 
 export interface Fault {
@@ -148,7 +148,7 @@ function readItem(items: SchemaNode, item: unknown, path: KeyPath, source: Sourc
 function readLeaf(node: SchemaNode, written: unknown, base: string): { value: unknown } | undefined {
   const kind = node['x-value'];
   if (kind === undefined) return Value.Check(node, written) ? { value: written } : undefined;
-  if (typeof written === 'number' && (kind === 'size' || kind === 'size-or-none')) {
+  if (typeof written === 'number' && kind.startsWith('size')) {
     return Number.isSafeInteger(written) ? atLeast(node, written) : undefined;
   }
   if (typeof written !== 'string' || written === '') return undefined;
@@ -161,6 +161,11 @@ function readLeaf(node: SchemaNode, written: unknown, base: string): { value: un
       return atLeast(node, parseSize(written));
     case 'size-or-none':
       return written === 'none' ? { value: null } : atLeast(node, parseSize(written));
+    case 'size-or-percent': {
+      if (written === 'none') return { value: null };
+      const percent = parsePercent(written);
+      return percent === undefined ? atLeast(node, parseSize(written)) : { value: { percent } };
+    }
     case 'path':
       return written.includes('\0') ? undefined : { value: resolve(base, written) };
     case 'path-or-word':

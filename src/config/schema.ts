@@ -8,6 +8,7 @@ import { limitsSection } from './sections/limits.ts';
 import { policySection } from './sections/policy.ts';
 import { logSection, serverSection } from './sections/server.ts';
 import { storageSection } from './sections/storage.ts';
+import { telemetrySection } from './sections/telemetry.ts';
 import { path } from './vocabulary.ts';
 
 /** Every key that an operator can set: the one place where keys, defaults, limits and descriptions are written. */
@@ -25,6 +26,7 @@ const configSchema = Type.Object(
     policy: policySection,
     limits: limitsSection,
     log: logSection,
+    telemetry: telemetrySection,
   },
   {
     title: 'Bulkhead configuration',

@@ -5,13 +5,14 @@
  */
 import { Type } from 'typebox';
 import type { TProperties, TSchema } from 'typebox';
-import type { Bytes, Milliseconds } from './quantity.ts';
+import type { Bytes, Milliseconds, SizeOrPercent } from './quantity.ts';
 
 export const VALUE_KINDS = [
   'duration',
   'duration-or-none',
   'size',
   'size-or-none',
+  'size-or-percent',
   'path',
   'path-or-word',
 ] as const;
@@ -63,6 +64,18 @@ export function sizeOrNone(description: string, written: string) {
     description,
     'x-value': 'size-or-none',
     examples: ['10GiB', 'none'],
+    minimum: 0,
+    default: written,
+  });
+}
+
+/** Of something that has a size itself: read as bytes, or as a percentage of it; null for `none`. */
+export function sizeOrPercent(description: string, written: string) {
+  return Type.Unsafe<SizeOrPercent | null>({
+    type: ['string', 'integer'],
+    description,
+    'x-value': 'size-or-percent',
+    examples: ['10GiB', '5%', 'none'],
     minimum: 0,
     default: written,
   });

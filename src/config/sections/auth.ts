@@ -1,4 +1,4 @@
-import { choice, duration, pathBelowData, section } from '../vocabulary.ts';
+import { choice, duration, list, pathBelowData, section, text } from '../vocabulary.ts';
 
 export const authSection = section('Who may call.', {
   mode: choice(
@@ -17,5 +17,9 @@ export const authSection = section('Who may call.', {
   remember: duration(
     'How long a password that was found right is not hashed again. A user or password that changes is noticed at once nevertheless.',
     '5m',
+  ),
+  operators: list(
+    'Users who may drain the server, back it up, clear it away and read its metrics, over the API. With mode `none`, everybody who reaches loopback may.',
+    text('The name of a user.'),
   ),
 });

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { durationOrNone, section, size } from '../vocabulary.ts';
+import { durationOrNone, section, size, sizeOrPercent } from '../vocabulary.ts';
 
 export const limitsSection = section('What the server keeps, and what it leaves alone.', {
   retention: durationOrNone('A task is deleted so long after it ended.', '30d'),
@@ -18,5 +18,12 @@ export const limitsSection = section('What the server keeps, and what it leaves 
     cpu_cores: Type.Unsafe<number>({ type: 'number', minimum: 0, description: 'Cores.', default: 0 }),
     memory: size('Memory.', '512MiB'),
     disk: size('Bytes that stay free on the file system of `backend.work`.', '2GiB'),
+  }),
+  free_disk: section('What is done where the file system of the data folder has little room left.', {
+    starts: sizeOrPercent(
+      'With less free, nothing new is started: tasks wait in the queue. What nobody uses (ready-made disks, images) is given up first. Below `limits.reserved.disk`, so that tasks that use what they were given hold nobody up.',
+      '1GiB',
+    ),
+    creates: sizeOrPercent('With less free, new tasks are refused with 503.', '256MiB'),
   }),
 });

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { choice, list, section, size, text, whole } from '../vocabulary.ts';
+import { choice, list, path, section, size, text, whole } from '../vocabulary.ts';
 
 const WEB = { pattern: '^https?://[^\\s]+$' };
 const CONTACT = { pattern: '^(https?://|mailto:)[^\\s]+$' };
@@ -37,7 +37,7 @@ export const serverSection = section('Where the server listens, and what it says
   }),
 });
 
-export const logSection = section("The server's own log, on standard error.", {
+export const logSection = section("The server's own log.", {
   level: choice(
     'The least severe messages that are written.',
     ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
@@ -47,5 +47,8 @@ export const logSection = section("The server's own log, on standard error.", {
     '`json`: one object a line; `pretty`: for people; `auto`: pretty on a terminal.',
     ['auto', 'json', 'pretty'],
     'auto',
+  ),
+  file: Type.Optional(
+    path('Written to in place of standard error, mode 0640, and opened anew at SIGHUP, for logrotate(8).'),
   ),
 });
