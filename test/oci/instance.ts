@@ -32,7 +32,8 @@ export interface Instance {
   close(): Promise<readonly string[]>;
 }
 
-export async function openInstance(): Promise<Instance> {
+/** `alter` puts something else in the place of the warden, or of parts of it. */
+export async function openInstance(alter = (warden: Warden): Warden => warden): Promise<Instance> {
   const folder = await mkdtemp(join(tmpdir(), 'bulkhead-oci-'));
   const files = join(folder, 'files');
   await mkdir(files);
@@ -54,7 +55,7 @@ export async function openInstance(): Promise<Instance> {
     });
     const trees = createConfinedTrees();
     const backend = await createOciBackend({
-      warden,
+      warden: alter(warden),
       images: await createImageProvider({
         folder: join(folder, 'images'),
         layouts,

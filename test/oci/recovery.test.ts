@@ -60,6 +60,26 @@ test.each(['runOn', 'failWith3'] as const)(
   },
 );
 
+test('a server killed before it let a container go has started nothing, and the next one starts it', async () => {
+  let isKilled = true;
+  const other = await openInstance((warden) => ({
+    ...warden,
+    start: async (container) => (isKilled ? undefined : await warden.start(container)),
+  }));
+  const attempt = attemptOf('busybox:latest', [PROGRAMS.failWith3], {});
+  const handle = await prepared(other.backend, attempt);
+  await other.backend.start(handle, attempt, 0);
+  expect(await other.backend.started(handle, 0)).toBeUndefined();
+  isKilled = false;
+  const next = await other.reopen();
+  expect(await next.started(handle, 0)).toBeUndefined();
+  await expect(next.wait(handle, attempt, 0)).rejects.toMatchObject({ code: 'not-found' });
+  await next.start(handle, attempt, 0);
+  expect((await next.wait(handle, attempt, 0)).exitCode).toBe(3);
+  await next.release(handle);
+  expect(await other.close()).toEqual([]);
+});
+
 test('a container whose output nobody stores any more is lost', async () => {
   await withAttempt('speakAndRunOn', async (handle, attempt) => {
     await instance.backend.start(handle, attempt, 0);
