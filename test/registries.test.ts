@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import {
   createServer as createHttpServer,
   request,
@@ -107,6 +107,21 @@ describe('a registry', () => {
     const images = await provider();
     expect((await pull(images, `${registry.host}/a/digest@${digest}`)).hello).toBe('by digest');
     expect((await pull(images, `${registry.host}/a/digest:other@${digest}`)).digest).toBe(digest);
+  });
+
+  it('is not asked again for a digest that it answered; a tag is asked for each time', async () => {
+    const layout = await hello('known', 'known');
+    const digest = await registry.push(layout, 'latest', 'a/known:1');
+    const images = await provider();
+    const known = await images.resolve(`${registry.host}/a/known@${digest}`, NEVER);
+    await images.resolve(`${registry.host}/a/known:1`, NEVER);
+    const repository = 'docker/registry/v2/repositories/a/known';
+    await rm(folder.at('registry', 'data', repository), { recursive: true });
+    expect(await images.resolve(`${registry.host}/a/known@${digest}`, NEVER)).toEqual(known);
+    await expect(images.resolve(`${registry.host}/a/known:1`, NEVER)).rejects.toThrow(/a\/known:1/);
+    // Control: who hasn't asked before.
+    const others = await provider();
+    await expect(others.resolve(`${registry.host}/a/known@${digest}`, NEVER)).rejects.toThrow(/a\/known/);
   });
 
   it('has a tag that moves: what was resolved stays what runs', async () => {

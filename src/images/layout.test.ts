@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
@@ -20,7 +20,12 @@ function image(name: string, marker: string, changes: Partial<ImageSpec> = {}): 
 }
 
 function find(folders: readonly string[], reference: string): Promise<FoundImage | undefined> {
-  return createLayoutSource(folders).find(parseReference(reference), NEVER);
+  return createLayoutSource(folders, Date.now).find(parseReference(reference), NEVER);
+}
+
+/** When what was written just now has long been so. */
+function later(): number {
+  return Date.now() + 60_000;
 }
 
 async function userOf(folders: readonly string[], reference: string): Promise<string | undefined> {
@@ -162,6 +167,69 @@ describe('platforms', () => {
       code: 'image-invalid',
       message: expect.stringContaining('nested'),
     });
+  });
+});
+
+describe('a source that has answered before', () => {
+  it('answers again without reading the image, until the layout is another', async () => {
+    await using folder = await temporaryFolder();
+    await writeLayout(folder.at('bio'), [image('latest', 'one')]);
+    const source = createLayoutSource([folder.path], later);
+    const user = async (): Promise<string | undefined> =>
+      (await source.find(parseReference('bio'), NEVER))?.config.image.user;
+    expect(await user()).toBe('one');
+    await rename(folder.at('bio', 'blobs'), folder.at('bio', 'away'));
+    expect(await user()).toBe('one');
+    // Control: a source that has not answered yet.
+    await expect(find([folder.path], 'bio')).rejects.toThrow(/lacks its blob/);
+
+    await rm(folder.at('bio'), { recursive: true });
+    expect(await user()).toBeUndefined();
+    await writeLayout(folder.at('bio'), [image('latest', 'two')]);
+    expect(await user()).toBe('two');
+    await writeLayout(folder.at('new'), [image('latest', 'three')]);
+    await rename(folder.at('bio'), folder.at('old'));
+    await rename(folder.at('new'), folder.at('bio'));
+    expect(await user()).toBe('three');
+  });
+
+  it('sees an index of the same size that was written in place, with the old time set', async () => {
+    await using folder = await temporaryFolder();
+    await writeLayout(folder.at('bio'), [image('latest', 'one')]);
+    const index = folder.at('bio', 'index.json');
+    const [before, times] = [await readFile(index), await stat(index)];
+    await writeLayout(folder.at('bio'), [image('latest', 'two')]);
+    const after = await readFile(index);
+    await writeFile(index, before);
+    await utimes(index, times.atime, times.mtime);
+
+    const source = createLayoutSource([folder.path], later);
+    const digest = async (): Promise<string | undefined> =>
+      (await source.find(parseReference('bio'), NEVER))?.digest;
+    const first = await digest();
+    await writeFile(index, after);
+    await utimes(index, times.atime, times.mtime);
+    expect(after.length).toBe(before.length);
+    expect(await digest()).not.toBe(first);
+  });
+
+  it('reads anew what was written a moment ago, as a second change might show the same time', async () => {
+    await using folder = await temporaryFolder();
+    await writeLayout(folder.at('bio'), [image('latest', 'one')]);
+    const source = createLayoutSource([folder.path], Date.now);
+    await source.find(parseReference('bio'), NEVER);
+    await rm(folder.at('bio', 'blobs'), { recursive: true });
+    await expect(source.find(parseReference('bio'), NEVER)).rejects.toThrow(/lacks its blob/);
+  });
+
+  it('of ambiguous names, answers once one is gone', async () => {
+    await using folder = await temporaryFolder();
+    await writeLayout(folder.at('bio'), [image('latest', 'one')]);
+    await writeLayout(folder.at('other'), [image('bio:latest', 'two')]);
+    const source = createLayoutSource([folder.path], later);
+    await expect(source.find(parseReference('bio'), NEVER)).rejects.toThrow(/ambiguous/);
+    await rm(folder.at('other', 'oci-layout'));
+    expect((await source.find(parseReference('bio'), NEVER))?.config.image.user).toBe('one');
   });
 });
 

@@ -5,7 +5,9 @@ import { BulkheadError, isBulkheadError } from '../errors.ts';
 import { type BlobFolder, openInside, readAtMost, readBlob } from './blobs.ts';
 import type { Digest } from './digest.ts';
 import { parseJsonObject } from './json.ts';
+import { layoutState } from './layout-state.ts';
 import { type Index, type IndexEntry, MAX_DOCUMENT_BYTES, parseManifest } from './manifest.ts';
+import { RecentAnswers } from './recent-answers.ts';
 import { formatReference, isTag, parseReference, type Reference, repositoryName } from './reference.ts';
 import { selectImage } from './selection.ts';
 import type { FoundImage, ImageSource } from './source.ts';
@@ -13,34 +15,25 @@ import type { FoundImage, ImageSource } from './source.ts';
 /**
  * Images in OCI image layouts on this host; each of `folders` is one, or holds some. An entry of a layout's index
  * answers to its `org.opencontainers.image.ref.name`: a full reference, or a bare tag, in which case the image
- * is called FOLDER:TAG after the layout's folder. They are read anew each time, never written.
- * Source: OCI image specification 1.1, image-layout.md.
+ * is called FOLDER:TAG after the layout's folder. They are never written; an answer is kept for as long as the
+ * layouts' indexes are the same files. Source: OCI image specification 1.1, image-layout.md.
  */
-export function createLayoutSource(folders: readonly string[]): ImageSource {
+export function createLayoutSource(folders: readonly string[], now: () => number): ImageSource {
+  const paths = folders.map((path) => resolve(path));
+  const answers = new RecentAnswers<FoundImage | undefined>();
+  let stateId = '';
   return {
     async find(reference) {
       const name = formatReference(reference);
-      const found: FoundImage[] = [];
-      let misfit: BulkheadError | undefined;
-      for (const layout of await layoutsOf(folders)) {
-        for (const document of await documentsOf(layout, reference)) {
-          try {
-            const read = (digest: Digest): Promise<Buffer> => readBlob(layout, digest, MAX_DOCUMENT_BYTES);
-            found.push({
-              ...(await selectImage(name, document, { manifest: read, config: read })),
-              source: { kind: 'layout', path: layout.path },
-            });
-          } catch (error) {
-            if (!isBulkheadError(error) || error.code !== 'image-platform') throw error;
-            misfit ??= error;
-          }
-        }
-      }
-      const [first, ...others] = found;
-      const other = others.find(({ digest }) => digest !== first?.digest);
-      if (first !== undefined && other !== undefined) throw ambiguous(name, first, other);
-      if (first === undefined && misfit !== undefined) throw misfit;
-      return first;
+      // Before the files are read: what changes meanwhile shows as another state at the next call.
+      const state = await layoutState(paths, now());
+      if (state.id !== stateId) answers.clear();
+      stateId = state.id;
+      const known = answers.get(name);
+      if (known) return known.answer;
+      const found = await findIn(paths, name, reference);
+      if (state.isSettled && state.id === stateId) answers.set(name, found);
+      return found;
     },
     async fetch(image) {
       if (image.source.kind !== 'layout')
@@ -50,10 +43,38 @@ export function createLayoutSource(folders: readonly string[]): ImageSource {
   };
 }
 
+async function findIn(
+  folders: readonly string[],
+  name: string,
+  reference: Reference,
+): Promise<FoundImage | undefined> {
+  const found: FoundImage[] = [];
+  let misfit: BulkheadError | undefined;
+  for (const layout of await layoutsOf(folders)) {
+    for (const document of await documentsOf(layout, reference)) {
+      try {
+        const read = (digest: Digest): Promise<Buffer> => readBlob(layout, digest, MAX_DOCUMENT_BYTES);
+        found.push({
+          ...(await selectImage(name, document, { manifest: read, config: read })),
+          source: { kind: 'layout', path: layout.path },
+        });
+      } catch (error) {
+        if (!isBulkheadError(error) || error.code !== 'image-platform') throw error;
+        misfit ??= error;
+      }
+    }
+  }
+  const [first, ...others] = found;
+  const other = others.find(({ digest }) => digest !== first?.digest);
+  if (first !== undefined && other !== undefined) throw ambiguous(name, first, other);
+  if (first === undefined && misfit !== undefined) throw misfit;
+  return first;
+}
+
 /** Those folders that are layouts, and the layouts one level below the others; sorted by name. */
 async function layoutsOf(folders: readonly string[]): Promise<BlobFolder[]> {
   const layouts: BlobFolder[] = [];
-  for (const folder of folders.map((path) => resolve(path))) {
+  for (const folder of folders) {
     const inside = (await isLayout(folder))
       ? []
       : (await entriesOf(folder)).toSorted().map((name) => join(folder, name));

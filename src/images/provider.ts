@@ -9,6 +9,7 @@ import type { ImageProvider, ResolvedImage } from './images.ts';
 import { createLayoutSource } from './layout.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from './manifest.ts';
 import { type ImageLimits, writePrivateLayout } from './private-layout.ts';
+import { RecentAnswers } from './recent-answers.ts';
 import { formatReference, parseReference, type Reference } from './reference.ts';
 import type { RegistryEntry } from './registries.ts';
 import { createRegistrySource } from './registry.ts';
@@ -75,7 +76,10 @@ export async function createImageProvider(options: ImageProviderOptions): Promis
     requestTimeoutMs,
     stallTimeoutMs,
   });
-  return new StoreProvider(options, store, { layout: createLayoutSource(options.layouts), registry });
+  return new StoreProvider(options, store, {
+    layout: createLayoutSource(options.layouts, options.now),
+    registry,
+  });
 }
 
 class StoreProvider implements ImageProvider {
@@ -83,6 +87,8 @@ class StoreProvider implements ImageProvider {
   readonly #store: ImageStore;
   readonly #sources: { readonly layout: ImageSource; readonly registry: ImageSource };
   readonly #finding = new SharedWork<FoundImage>();
+  /** Of registries, by references with a digest: what a digest names never changes. */
+  readonly #known = new RecentAnswers<FoundImage>();
   readonly #making = new SharedWork<StoredImage>();
   readonly #pins = new Map<string, number>();
   #collecting: Promise<unknown> = Promise.resolve();
@@ -147,10 +153,14 @@ class StoreProvider implements ImageProvider {
   async #find(reference: Reference, signal: AbortSignal): Promise<FoundImage> {
     const local = await this.#sources.layout.find(reference, signal);
     if (local !== undefined) return local;
+    const name = formatReference(reference);
+    const known = this.#known.get(name);
+    if (known) return known.answer;
     try {
       const remote = await this.#sources.registry.find(reference, signal);
+      if (remote !== undefined && reference.digest !== undefined) this.#known.set(name, remote);
       if (remote !== undefined) return remote;
-      throw new BulkheadError('image-not-found', `There is no image ${formatReference(reference)}.`);
+      throw new BulkheadError('image-not-found', `There is no image ${name}.`);
     } catch (error) {
       if (!isBulkheadError(error) || (error.code !== 'registry' && error.code !== 'image-not-found'))
         throw error;
