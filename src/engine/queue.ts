@@ -3,6 +3,7 @@ import type { Limits } from '../sandbox/sandbox.ts';
 import { beginAttempt } from './attempt.ts';
 import type { RunningAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { Holds } from './holds.ts';
 import type { AttemptEnd } from './outcome.ts';
 import { endQueued } from './queue-end.ts';
 import { QueueWindow } from './queue-window.ts';
@@ -18,6 +19,7 @@ interface Placed {
 export class Queue {
   readonly #dependencies: Dependencies;
   readonly #window: QueueWindow;
+  readonly #holds: Pick<Holds, 'any'>;
   readonly #placed = new Map<string, Placed>();
   #total: Capacity | undefined;
   #line: Line = EMPTY_LINE;
@@ -25,9 +27,16 @@ export class Queue {
   #pumping: Promise<void> | undefined;
   #isDue = false;
 
-  constructor(dependencies: Dependencies) {
+  /** While there is a hold, nothing is claimed. */
+  constructor(dependencies: Dependencies, holds: Pick<Holds, 'any'>) {
     this.#dependencies = dependencies;
+    this.#holds = holds;
     this.#window = new QueueWindow(dependencies.store, (taskId) => this.#placed.has(taskId));
+  }
+
+  /** Attempts that hold room. */
+  get running(): number {
+    return this.#placed.size;
   }
 
   attempt(taskId: string): RunningAttempt | undefined {
@@ -99,7 +108,7 @@ export class Queue {
     while (this.#isDue && !this.#isClosed && this.#total !== undefined) {
       this.#isDue = false;
       // However many tasks come: with every slot taken, nothing is read.
-      if (this.#placed.size >= this.#total.slots) return;
+      if (this.#holds.any || this.#placed.size >= this.#total.slots) return;
       try {
         await this.#look(this.#total);
       } catch (error) {
@@ -111,7 +120,7 @@ export class Queue {
 
   async #look(total: Capacity): Promise<void> {
     await this.#window.fill();
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#holds.any) return;
     const running = [...this.#placed.values()].map(({ limits }) => limits);
     const { impossible, line, start } = choose(this.#window.tasks, total, running, this.#line);
     this.#line = line;

@@ -3,9 +3,11 @@ import { BulkheadError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Engine } from './engine.ts';
+import { Holds } from './holds.ts';
 import { followLogs } from './logs.ts';
 import type { EngineLogger } from './logger.ts';
 import { Notices } from './notices.ts';
+import type { Starts } from './operation.ts';
 import { persist } from './persistence.ts';
 import type { Patience } from './persistence.ts';
 import { Queue } from './queue.ts';
@@ -41,7 +43,7 @@ const PURGE_EVERY_MS = 10 * 60_000;
 const SWEEPS = 3;
 
 /** The engine on one store and one backend. `start` throws what `capacity` of the backend and reading the store throw. */
-export function createEngine(options: EngineOptions): Engine {
+export function createEngine(options: EngineOptions): Engine & Starts {
   const { backend, logger, store } = options;
   const dependencies: Dependencies = {
     store,
@@ -51,7 +53,8 @@ export function createEngine(options: EngineOptions): Engine {
     notices: new Notices(),
     patience: options.patience ?? PATIENCE,
   };
-  const queue = new Queue(dependencies);
+  const holds = new Holds(options.now, () => queue.rescan());
+  const queue = new Queue(dependencies, holds);
   let capacity: Capacity | undefined;
   let rounds: readonly Rounds[] = [];
 
@@ -128,6 +131,10 @@ export function createEngine(options: EngineOptions): Engine {
     capacity: () => capacity ?? notStarted(),
     logs: (taskId, following) =>
       followLogs(dependencies, (id) => queue.attempt(id)?.course(), taskId, following),
+    hold: (cause, reason) => holds.hold(cause, reason),
+    lift: (cause) => holds.lift(cause),
+    holds: () => holds.list(),
+    running: () => queue.running,
     stop: async ({ drain }) => {
       await Promise.all(rounds.map(async (each) => await each.stop()));
       await queue.close({ drain });

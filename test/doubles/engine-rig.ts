@@ -1,6 +1,7 @@
 /** An engine on doubles, with what its tests do again and again. */
 import { randomUUID } from 'node:crypto';
 import type { Engine } from '../../src/engine/engine.ts';
+import type { Starts } from '../../src/engine/operation.ts';
 import { createEngine } from '../../src/engine/service.ts';
 import type { EngineOptions } from '../../src/engine/service.ts';
 import type { Limits } from '../../src/sandbox/sandbox.ts';
@@ -26,7 +27,7 @@ export interface Rig {
   readonly store: Store;
   readonly machine: ScriptedMachine;
   readonly backend: ScriptedBackend;
-  readonly engine: Engine;
+  readonly engine: Engine & Starts;
   /** Fields and messages of what was logged at level error. */
   readonly errors: object[];
   /** Creates a task as the HTTP room does. */
