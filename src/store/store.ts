@@ -17,10 +17,26 @@ export interface Store {
     id: string,
     options: { owner?: string; at: number },
   ): Promise<{ before: TesState; after: TesState } | undefined>;
-  /** Compare and swap: false, and nothing written, where the state isn't `from`. Throws `internal` for a transition that the table in `tes/states.ts` lacks. */
+  /**
+   * QUEUED becomes INITIALIZING, under a lease. Where the holder has it under way already, as after an answer that was
+   * lost, tells what it has, and writes nothing. Undefined where the task is unknown, somebody else's, or not to be claimed.
+   */
+  claim(claim: Claim): Promise<Claimed | undefined>;
+  /**
+   * Compare and swap: false, and nothing written, where the state isn't `from`. The lease ends with the attempt: with a
+   * state that is an end, and with QUEUED. Throws `internal` for a transition that the table in `tes/states.ts` lacks, and
+   * `fenced` where the token isn't that of the task's lease; a task without a lease takes no token.
+   */
   transition(change: Transition): Promise<boolean>;
-  /** Inserts or replaces one attempt of a task without a change of state. */
-  saveAttempt(id: string, attempt: AttemptRecord): Promise<void>;
+  /** Inserts or replaces one attempt of a task without a change of state. Throws `fenced` as `transition` does, `not-found`. */
+  saveAttempt(id: string, attempt: AttemptRecord, token?: number): Promise<void>;
+  /** The leases of these tokens last so long from now on; tells those that there are. Any other is somebody else's, or over. */
+  renew(renewal: Renewal): Promise<readonly Claimed[]>;
+  /**
+   * Leases, under new tokens, of every task under way that nobody has, or has in time, and with `own` of those that the
+   * holder itself has: what wrote under the tokens before is fenced.
+   */
+  takeOver(taking: TakeOver): Promise<readonly LeasedTask[]>;
   /** QUEUED tasks in the order of their creation, after `afterSequence`. */
   queued(options: { limit: number; afterSequence?: number }): Promise<QueuedTask[]>;
   /** Every task that is INITIALIZING, RUNNING or CANCELING, with its attempts. */
@@ -110,6 +126,42 @@ export interface Transition {
   readonly reason?: string;
   /** Written in the same transaction. */
   readonly attempt?: AttemptRecord;
+  /** Of the task's lease. */
+  readonly token?: number;
+}
+
+/** Times are those of the store's clock, so that holders need not agree on theirs: they say how long, never until when. */
+export interface LeaseTerms {
+  /** One engine, by a name that outlives its process. */
+  readonly holder: string;
+  readonly leaseMs: number;
+}
+
+export interface Claim extends LeaseTerms {
+  readonly id: string;
+  readonly at: number;
+  /** Written in the same transaction. */
+  readonly attempt: AttemptRecord;
+}
+
+export interface Claimed {
+  /** Of all tokens that this store gave, the latest one has the highest number. */
+  readonly token: number;
+  readonly state: TesState;
+}
+
+export interface Renewal {
+  readonly tokens: readonly number[];
+  readonly leaseMs: number;
+}
+
+export interface TakeOver extends LeaseTerms {
+  readonly own: boolean;
+}
+
+export interface LeasedTask {
+  readonly id: string;
+  readonly token: number;
 }
 
 export interface TaskEvent {

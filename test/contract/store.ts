@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Store } from '../../src/store/store.ts';
 import { isLegalTransition, isTerminal, TES_STATES, type TesState } from '../../src/tes/states.ts';
+import { storeLeaseContract } from './store-lease.ts';
 import { storeListContract } from './store-list.ts';
 import { storeModelContract } from './store-model.ts';
 import { fullAttempt, fullTask, newTask, SANDBOX, taskIn, WAYS } from './store-samples.ts';
@@ -307,6 +308,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       await fresh.close();
     });
 
+    storeLeaseContract(open);
     storeListContract(open);
     storeModelContract(open);
   });

@@ -3,9 +3,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { BulkheadError } from '../../src/errors.ts';
 import type {
   AttemptRecord,
+  Claim,
+  Claimed,
+  LeasedTask,
   ListQuery,
   NewTask,
+  Renewal,
   Store,
+  TakeOver,
   TaskEvent,
   TaskRecord,
   Transition,
@@ -20,12 +25,21 @@ interface Entry {
   state: TesState;
   endedAt: number | null;
   attempts: readonly AttemptRecord[];
+  lease?: Lease | undefined;
   readonly events: TaskEvent[];
 }
 
-export function openMemoryStore(): Store {
+interface Lease {
+  readonly token: number;
+  readonly holder: string;
+  expiresAt: number;
+}
+
+/** `now` is the clock by which leases expire, in milliseconds. */
+export function openMemoryStore(now: () => number = Date.now): Store {
   const entries = new Map<string, Entry>();
   let sequence = 0;
+  let lastToken = 0;
   let isClosed = false;
 
   function owned(id: string, owner: string | undefined): Entry | undefined {
@@ -56,15 +70,56 @@ export function openMemoryStore(): Store {
     return { id, replayed: false };
   }
 
-  function transition({ at, attempt, from, id, reason, to }: Transition): boolean {
+  function leased(entry: Entry, holder: string, leaseMs: number): number {
+    lastToken += 1;
+    entry.lease = { token: lastToken, holder, expiresAt: now() + leaseMs };
+    return lastToken;
+  }
+
+  function claim({ at, attempt, holder, id, leaseMs }: Claim): Claimed | undefined {
+    const entry = entries.get(id);
+    if (entry?.state !== 'QUEUED') {
+      const isOwn = entry?.lease?.holder === holder && ['INITIALIZING', 'CANCELING'].includes(entry.state);
+      return isOwn && entry.lease ? { token: entry.lease.token, state: entry.state } : undefined;
+    }
+    transition({ id, from: 'QUEUED', to: 'INITIALIZING', at, attempt });
+    return { token: leased(entry, holder, leaseMs), state: entry.state };
+  }
+
+  function renew({ leaseMs, tokens }: Renewal): Claimed[] {
+    return [...entries.values()].flatMap(({ lease, state }) => {
+      if (lease === undefined || !tokens.includes(lease.token)) return [];
+      lease.expiresAt = now() + leaseMs;
+      return [{ token: lease.token, state }];
+    });
+  }
+
+  function takeOver({ holder, leaseMs, own }: TakeOver): LeasedTask[] {
+    return [...entries.values()]
+      .filter(
+        ({ lease, state }) =>
+          isActive(state) &&
+          (lease === undefined || lease.expiresAt <= now() || (own && lease.holder === holder)),
+      )
+      .map((entry) => ({ id: entry.task.id, token: leased(entry, holder, leaseMs) }));
+  }
+
+  function refuseFenced(entry: Entry | undefined, token: number | undefined): void {
+    if (entry !== undefined && entry.lease?.token !== token)
+      throw new BulkheadError('fenced', `token ${token}, and the lease has ${entry.lease?.token}`);
+  }
+
+  function transition({ at, attempt, from, id, reason, to, token }: Transition): boolean {
     if (!isLegalTransition(from, to))
       throw new BulkheadError('internal', `a task can't go from ${from} to ${to}`);
     const entry = entries.get(id);
+    refuseFenced(entry, token);
     if (entry?.state !== from) return false;
     entry.state = to;
+    if (!isActive(to)) entry.lease = undefined;
     entry.endedAt = isTerminal(to) ? at : null;
     entry.events.push({ at, from, to, reason: reason ?? null });
-    if (attempt !== undefined) saveAttempt(id, attempt);
+    if (attempt !== undefined) put(entry, attempt);
     return true;
   }
 
@@ -79,13 +134,21 @@ export function openMemoryStore(): Store {
     const to = (['CANCELED', 'CANCELING'] as const).find(
       (state) => before !== 'CANCELING' && isLegalTransition(before, state),
     );
-    if (to !== undefined) transition({ id, from: before, to, at, reason: 'a cancel was asked for' });
+    if (to !== undefined) {
+      const lease = entry.lease === undefined ? {} : { token: entry.lease.token };
+      transition({ id, from: before, to, at, reason: 'a cancel was asked for', ...lease });
+    }
     return { before, after: entry.state };
   }
 
-  function saveAttempt(id: string, given: AttemptRecord): void {
+  function saveAttempt(id: string, given: AttemptRecord, token: number | undefined): void {
     const entry = entries.get(id);
     if (entry === undefined) throw new BulkheadError('not-found', `there is no task ${id}`);
+    refuseFenced(entry, token);
+    put(entry, given);
+  }
+
+  function put(entry: Entry, given: AttemptRecord): void {
     const attempt = structuredClone(given);
     const others = entry.attempts.filter(({ number }) => number !== attempt.number);
     entry.attempts = [...others, attempt].toSorted((a, b) => a.number - b.number);
@@ -140,7 +203,10 @@ export function openMemoryStore(): Store {
     list: (query) => answer(() => list(query)),
     cancel: (id, { at, owner }) => answer(() => cancel(id, owner, at)),
     transition: (change) => answer(() => transition(change)),
-    saveAttempt: (id, attempt) => answer(() => saveAttempt(id, attempt)),
+    claim: (given) => answer(() => claim(given)),
+    saveAttempt: (id, attempt, token) => answer(() => saveAttempt(id, attempt, token)),
+    renew: (renewal) => answer(() => renew(renewal)),
+    takeOver: (taking) => answer(() => takeOver(taking)),
     queued: ({ afterSequence = 0, limit }) =>
       answer(() =>
         [...entries.values()]

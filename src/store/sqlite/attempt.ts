@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { BulkheadError } from '../../errors.ts';
+import { prepareFencedFind } from './fence.ts';
 import type { AttemptInput } from './messages.ts';
 
 /**
@@ -30,18 +31,18 @@ export function prepareSaveAttempt(
 
 export function prepareSaveAttemptOf(
   database: DatabaseSync,
-): (input: { id: string; attempt: AttemptInput }) => undefined {
-  const find = database.prepare('SELECT sequence FROM tasks WHERE id = ?');
+): (input: { id: string; attempt: AttemptInput; token?: number }) => undefined {
+  const find = prepareFencedFind(database);
   const save = prepareSaveAttempt(database);
 
-  return ({ id, attempt }) => {
-    const row = find.get(id);
-    if (row === undefined) {
+  return ({ id, attempt, token }) => {
+    const sequence = find(id, token);
+    if (sequence === undefined) {
       throw new BulkheadError(
         'not-found',
         `Attempt ${attempt.number} can't be saved: there is no task ${id}.`,
       );
     }
-    save(Number(row['sequence']), attempt);
+    save(sequence, attempt);
   };
 }

@@ -50,7 +50,7 @@ describe('a database that can’t be used is refused', () => {
     alter((database) => database.exec("INSERT INTO schema_version VALUES (1234, '1234-later.sql', '')"));
     expect(await refusal()).toMatchObject({
       code: 'store-newer',
-      message: expect.stringMatching(/version 1234.* up to 1\b/),
+      message: expect.stringMatching(/version 1234.* up to 2\b/),
     });
   });
 
@@ -143,6 +143,7 @@ test('tables are strict, commits are durable, and every migration is recorded', 
   for (const table of tables) expect(table['strict'], String(table['name'])).toBe(1);
   expect(alter((database) => database.prepare('SELECT version, name FROM schema_version').all())).toEqual([
     { version: 1, name: '0001-tasks.sql' },
+    { version: 2, name: '0002-leases.sql' },
   ]);
   expect(alter((database) => database.prepare('PRAGMA journal_mode').get())).toEqual({ journal_mode: 'wal' });
 });

@@ -1,14 +1,17 @@
 /** What the serving thread and the two database threads say to each other. Bodies are JSON text throughout. */
 import type { FieldFault, ErrorCode } from '../../errors.ts';
-import type { TaskEvent, Transition } from '../store.ts';
+import type { Claim, Claimed, LeasedTask, Renewal, TakeOver, TaskEvent, Transition } from '../store.ts';
 import type { TesState } from '../../tes/states.ts';
 import type { TesView } from '../../tes/task.ts';
 
 export interface WriteOperations {
   create: { input: CreateInput; output: { id: string; replayed: boolean } };
   cancel: { input: CancelInput; output: { before: TesState; after: TesState } | undefined };
+  claim: { input: ClaimInput; output: Claimed | undefined };
   transition: { input: Omit<Transition, 'attempt'> & { attempt?: AttemptInput }; output: boolean };
-  saveAttempt: { input: { id: string; attempt: AttemptInput }; output: undefined };
+  saveAttempt: { input: { id: string; attempt: AttemptInput; token?: number }; output: undefined };
+  renew: { input: Renewal & { now: number }; output: Claimed[] };
+  takeOver: { input: TakeOver & { now: number }; output: LeasedTask[] };
   purge: { input: { endedBefore: number; limit: number }; output: string[] };
 }
 
@@ -68,6 +71,8 @@ export interface CancelInput {
   readonly owner?: string;
   readonly at: number;
 }
+
+export type ClaimInput = Omit<Claim, 'attempt'> & { readonly attempt: AttemptInput; readonly now: number };
 
 export interface AttemptInput {
   readonly number: number;

@@ -69,8 +69,21 @@ function compose(
         ...(attempt === undefined ? {} : { attempt: toAttemptInput(attempt) }),
       });
     },
-    async saveAttempt(id, attempt) {
-      await writer.call('saveAttempt', { id, attempt: toAttemptInput(attempt) });
+    async saveAttempt(id, attempt, token) {
+      await writer.call('saveAttempt', {
+        id,
+        attempt: toAttemptInput(attempt),
+        ...(token === undefined ? {} : { token }),
+      });
+    },
+    async claim({ attempt, ...claim }) {
+      return writer.call('claim', { ...claim, attempt: toAttemptInput(attempt), now: Date.now() });
+    },
+    async renew(renewal) {
+      return writer.call('renew', { ...renewal, now: Date.now() });
+    },
+    async takeOver(taking) {
+      return writer.call('takeOver', { ...taking, now: Date.now() });
     },
     async queued({ limit, afterSequence = 0 }) {
       return (await reader.call('queued', { limit, afterSequence })).map(toQueuedTask);

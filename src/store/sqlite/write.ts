@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { prepareSaveAttemptOf } from './attempt.ts';
 import { prepareCreate } from './create.ts';
+import { prepareClaim, prepareRenew, prepareTakeOver } from './lease.ts';
 import type { Handlers, WriteOperations } from './messages.ts';
 import { preparePurge } from './purge.ts';
 import { prepareCancel, prepareTransition } from './transition.ts';
@@ -11,7 +12,10 @@ export function prepareWrites(database: DatabaseSync): Handlers<WriteOperations>
   return {
     create: prepareCreate(database),
     cancel: prepareCancel(database, transition),
+    claim: prepareClaim(database),
     transition,
+    renew: prepareRenew(database),
+    takeOver: prepareTakeOver(database),
     saveAttempt: prepareSaveAttemptOf(database),
     purge: preparePurge(database),
   };
