@@ -11,7 +11,14 @@ import { runFolders } from './run-folders.ts';
 import * as step from './steps.ts';
 import { ownLoopDevices, ownMounts } from './traces.ts';
 import type { Warden } from './warden.ts';
-import { isWholeRoot, linkedWorkspace, treeSteps, wholeRoot, workspaceFolder } from './workspace.ts';
+import {
+  isWholeRoot,
+  linkedWorkspace,
+  makeFolders,
+  treeSteps,
+  wholeRoot,
+  workspaceFolder,
+} from './workspace.ts';
 
 export interface WardenOptions {
   /** Absolute; identifies the instance. */
@@ -123,8 +130,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
           }),
         );
       } else {
-        const root = workspaceFolder(disks, run, slot, trees);
-        await hand.run(what, [step.mkdir(root, 0o755, 0, 0), ...folders(root)]);
+        makeFolders(workspaceFolder(disks, run, slot, trees), trees, { rootId, uid, gid });
       }
       return { root: workspaceFolder(disks, run, slot, trees), uid, gid };
     },

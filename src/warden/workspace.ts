@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { BulkheadError } from '../errors.ts';
 import type { Disks } from './disks.ts';
 import type { RunFolders } from './run-folders.ts';
 import { mkdir, type Step } from './steps.ts';
@@ -31,17 +32,58 @@ export function wholeRoot(run: RunFolders, slot: number): string {
   return join(run.roots, `slot-${slot}`);
 }
 
+interface Folder {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+interface Owner {
+  readonly rootId: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Makes the workspace on a disk on which nothing of the task is alive; a folder that is there stays as it is. Throws
+ * `disk-full` or `warden`.
+ */
+export function makeFolders(workspace: string, trees: readonly string[], owner: Owner): void {
+  const root = { path: workspace, mode: 0o755, uid: 0, gid: 0 };
+  // At once and by this process: a few system calls cost less than a request to the hand, which is a process.
+  for (const folder of [root, ...trees.flatMap((tree) => treeFolders(workspace, tree, owner))]) {
+    try {
+      makeFolder(folder);
+    } catch (error) {
+      const isFull = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+      throw new BulkheadError(
+        isFull ? 'disk-full' : 'warden',
+        `the shared folder ${folder.path} can't be made: ${String(error)}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function makeFolder({ path, mode, uid, gid }: Folder): void {
+  if (existsSync(path)) return;
+  mkdirSync(path);
+  chmodSync(path, mode);
+  chownSync(path, uid, gid);
+}
+
+export function treeSteps(workspace: string, tree: string, owner: Owner): Step[] {
+  return treeFolders(workspace, tree, owner).map(({ path, mode, uid, gid }) => mkdir(path, mode, uid, gid));
+}
+
 /** Each folder on the way to a tree belongs to the container's root, the tree itself to who runs. Temporary folders stay open to all. */
-export function treeSteps(
-  workspace: string,
-  tree: string,
-  owner: { rootId: number; uid: number; gid: number },
-): Step[] {
+function treeFolders(workspace: string, tree: string, owner: Owner): Folder[] {
   const parts = tree.split('/').filter((part) => part !== '');
   return parts.map((_, at) => {
     const path = join(workspace, ...parts.slice(0, at + 1));
-    if (at + 1 < parts.length) return mkdir(path, 0o755, owner.rootId, owner.rootId);
+    if (at + 1 < parts.length) return { path, mode: 0o755, uid: owner.rootId, gid: owner.rootId };
     const isTemporary = tree === '/tmp' || tree === '/var/tmp';
-    return mkdir(path, isTemporary ? 0o1777 : 0o755, owner.uid, owner.gid);
+    return { path, mode: isTemporary ? 0o1777 : 0o755, uid: owner.uid, gid: owner.gid };
   });
 }
