@@ -49,8 +49,17 @@ function createPrivately(path: string): void {
   if (!existsSync(path) && existsSync(dirname(path))) closeSync(openSync(path, 'a', 0o600));
 }
 
+/** Whether a database is one of this program. */
+export function isOurs(database: DatabaseSync): boolean {
+  return applicationId(database) === APPLICATION_ID;
+}
+
+function applicationId(database: DatabaseSync): unknown {
+  return database.prepare('PRAGMA application_id').get()?.['application_id'];
+}
+
 function takeAsOurs(database: DatabaseSync, path: string): void {
-  const id = database.prepare('PRAGMA application_id').get()?.['application_id'];
+  const id = applicationId(database);
   if (id === APPLICATION_ID) return;
   const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.['count'];
   if (id !== 0 || tables !== 0) {

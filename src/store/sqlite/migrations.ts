@@ -39,6 +39,11 @@ export function migrate(database: DatabaseSync, path: string): void {
   }
 }
 
+/** The newest schema version that this program knows. */
+export function newestVersion(): number {
+  return knownMigrations().length;
+}
+
 interface Migration {
   readonly version: number;
   readonly name: string;
