@@ -110,6 +110,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   fastify: ['http'],
   pino: ['telemetry'],
+  'prom-client': ['telemetry'],
   // Schemas are written where the data they describe lives.
   typebox: ['tes', 'http', 'config'],
   undici: ['storage'],

@@ -5,6 +5,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Store } from '../store/store.ts';
 import type { ServiceDescription } from '../tes/service-info.ts';
 import type { TesTaskDocument } from '../tes/task.ts';
+import type { OperationOptions } from './operation-options.ts';
 
 /** What the HTTP room needs from outside. */
 export interface HttpServerOptions {
@@ -21,6 +22,8 @@ export interface HttpServerOptions {
   /** Origins of web pages that may call the API; `*` for all; none by default. */
   readonly cors?: { readonly origins: readonly string[] };
   readonly limits?: Partial<HttpLimits>;
+  /** For operators; without it, none of their routes exists. */
+  readonly operation?: OperationOptions;
   /** Compatible with pino; `false` logs nothing. */
   readonly logger: FastifyBaseLogger | false;
   /** Milliseconds since 1970. */

@@ -8,6 +8,7 @@ import { requireIdentity } from './identity.ts';
 import { logRoutes } from './log-routes.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { openApi, openApiRoutes } from './openapi.ts';
+import { operationRoutes } from './operation-routes.ts';
 import { DEFAULT_LIMITS } from './options.ts';
 import type { HttpServerOptions } from './options.ts';
 import { refuseForeignPages } from './origin.ts';
@@ -21,7 +22,8 @@ const OWN_PREFIX = '/bulkhead/v1';
 
 /**
  * The HTTP API: TES 1.1 under each of its prefixes, what Bulkhead has beside it under `/bulkhead/v1`, `/healthz` and
- * `/openapi.json`. Everything is for callers that authenticated but for service-info, `/healthz` and `/openapi.json`.
+ * `/openapi.json`. Everything is for callers that authenticated but for service-info, `/openapi.json`, health and, where
+ * the site says so, metrics.
  * Listens nowhere until the caller says so.
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
@@ -69,6 +71,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     },
     { prefix: OWN_PREFIX },
   );
+  const { operation } = options;
+  if (operation !== undefined)
+    app.register(async (own) => operationRoutes(own, operation, options.authenticator), {
+      prefix: OWN_PREFIX,
+    });
   return app;
 }
 
