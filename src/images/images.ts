@@ -42,3 +42,11 @@ export interface UnpackedImage {
   readonly rootfs: string;
   readonly idBase: number;
 }
+
+/** Of a provider that knows how much it keeps: an ability of its own. */
+export interface ImageUsage {
+  /** Bytes of unpacked images. */
+  usedBytes(): Promise<number>;
+  /** What `collect` would remove now. */
+  due(): Promise<readonly { readonly digest: string; readonly sizeBytes: number }[]>;
+}

@@ -5,7 +5,7 @@ import { BulkheadError, isBulkheadError } from '../errors.ts';
 import { readBlob } from './blobs.ts';
 import { type Digest, isDigest } from './digest.ts';
 import { ImageStore, type StoredImage } from './image-store.ts';
-import type { ImageProvider, ResolvedImage } from './images.ts';
+import type { ImageProvider, ImageUsage, ResolvedImage } from './images.ts';
 import { createLayoutSource } from './layout.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from './manifest.ts';
 import { type ImageLimits, writePrivateLayout } from './private-layout.ts';
@@ -57,7 +57,9 @@ export interface ImageProviderLimits extends ImageLimits {
 const ID_COUNT = 65_536;
 
 /** Clears what a crash left in the store, then answers. Throws `config` for registries that make no sense. */
-export async function createImageProvider(options: ImageProviderOptions): Promise<ImageProvider> {
+export async function createImageProvider(
+  options: ImageProviderOptions,
+): Promise<ImageProvider & ImageUsage> {
   const folder = resolve(options.folder);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const store = await ImageStore.open(folder, options.discard);
@@ -82,7 +84,7 @@ export async function createImageProvider(options: ImageProviderOptions): Promis
   });
 }
 
-class StoreProvider implements ImageProvider {
+class StoreProvider implements ImageProvider, ImageUsage {
   readonly #options: ImageProviderOptions;
   readonly #store: ImageStore;
   readonly #sources: { readonly layout: ImageSource; readonly registry: ImageSource };
@@ -148,6 +150,23 @@ class StoreProvider implements ImageProvider {
     const run = this.#collecting.then(() => this.#collect());
     this.#collecting = run.catch(() => {});
     return run;
+  }
+
+  async usedBytes(): Promise<number> {
+    return (await this.#store.list()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  async due(): Promise<readonly StoredImage[]> {
+    const { limits, now } = this.#options;
+    const images = (await this.#store.list()).toSorted((left, right) => left.usedAt - right.usedAt);
+    let total = images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return images.filter(({ digest, sizeBytes, usedAt }) => {
+      const isOld = limits.unusedMs !== null && now() - usedAt > limits.unusedMs;
+      const isDue = isOld || (limits.storeBytes !== null && total > limits.storeBytes);
+      if (!isDue || this.#pins.has(digest)) return false;
+      total -= sizeBytes;
+      return true;
+    });
   }
 
   async #find(reference: Reference, signal: AbortSignal): Promise<FoundImage> {
@@ -220,18 +239,13 @@ class StoreProvider implements ImageProvider {
   }
 
   async #collect(): Promise<{ removed: readonly string[]; freedBytes: number }> {
-    const { limits, now } = this.#options;
-    const images = (await this.#store.list()).toSorted((left, right) => left.usedAt - right.usedAt);
-    let total = images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const removed: string[] = [];
     let freedBytes = 0;
-    for (const { digest, sizeBytes, usedAt } of images) {
-      const isOld = limits.unusedMs !== null && now() - usedAt > limits.unusedMs;
-      const isDue = isOld || (limits.storeBytes !== null && total > limits.storeBytes);
-      if (!isDue || this.#pins.has(digest) || !(await this.#store.remove(digest))) continue;
+    for (const { digest, sizeBytes } of await this.due()) {
+      // Taken in the meantime.
+      if (this.#pins.has(digest) || !(await this.#store.remove(digest))) continue;
       removed.push(digest);
       freedBytes += sizeBytes;
-      total -= sizeBytes;
     }
     return { removed, freedBytes };
   }

@@ -8,6 +8,7 @@ import { findHost, probeIdMappedMounts } from './host.ts';
 import { linkSteps, probeLinks } from './links.ts';
 import { createLowers } from './lowers.ts';
 import { runFolders } from './run-folders.ts';
+import type { ReadyDisks } from './ready-disks.ts';
 import * as step from './steps.ts';
 import { ownLoopDevices, ownMounts } from './traces.ts';
 import type { Warden } from './warden.ts';
@@ -37,7 +38,7 @@ export interface WardenOptions {
 const ID_RANGE = 65_536;
 
 /** The warden within this process: needs root. */
-export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
+export async function openLocalWarden(options: WardenOptions): Promise<Warden & ReadyDisks> {
   const run = runFolders(options.runFolder, options.dataFolder);
   const host = await findHost(options.runtime);
   const hand = startHand();
@@ -167,6 +168,9 @@ export async function openLocalWarden(options: WardenOptions): Promise<Warden> {
       if (!Number.isSafeInteger(pid) || pid <= 1) return false;
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
       return command.split('\0').includes(folder);
+    },
+    async trim() {
+      for (const { slot } of disks.pooled()) await disks.discard(slot);
     },
     async sweep(keep) {
       for (const container of await readdir(run.runtime)) {
