@@ -60,7 +60,8 @@ export async function serve(config: Config): Promise<void> {
     backend,
     now: Date.now,
     logger,
-    limits: { retentionMs: config.limits.retention },
+    limits: { retentionMs: config.limits.retention, attempts: config.limits.attempts },
+    holder: lock.instance,
     forget: (taskIds) => forgetAttempts(attempts, taskIds),
   });
   await engine.start();

@@ -1,6 +1,7 @@
 import { isBulkheadError } from '../errors.ts';
 import type { Handle } from '../backends/backend.ts';
 import type { TaskRecord } from '../store/store.ts';
+import { outcomeOfError } from './another-attempt.ts';
 import { Course } from './course.ts';
 import type { Dependencies } from './dependencies.ts';
 import { AttemptDraft, errorLine } from './draft.ts';
@@ -49,10 +50,11 @@ export function running(
   /** So that whoever waits for an executor is answered. The end of the attempt kills again, and makes sure. */
   function killAtOnce(): void {
     const handle = course?.draft.handle;
-    if (course === undefined || handle === undefined || interrupt.cause === 'detached') return;
+    if (course === undefined || handle === undefined || interrupt.withdrawn.aborted) return;
     course
       .kill(handle, interrupt.cause === 'canceled' ? 'canceled' : 'system-error')
       .catch((error: unknown) => {
+        if (interrupt.withdrawn.aborted) return;
         dependencies.logger.warn({ err: error, taskId }, 'an interrupted attempt could not be killed yet');
       });
   }
@@ -60,14 +62,23 @@ export function running(
   async function travel(): Promise<AttemptEnd> {
     try {
       course = await open(interrupt);
-      if (course === undefined) return interrupt.detached.aborted ? 'detached' : 'lost';
+      if (course === undefined) return left() ?? 'lost';
       interrupt.signal.addEventListener('abort', killAtOnce, { once: true });
       return await end(course, await outcomeOf(course, steps));
     } catch (error) {
-      if (interrupt.detached.aborted) return 'detached';
+      const leftTo = left();
+      if (leftTo !== undefined) return leftTo;
       dependencies.logger.error({ err: error, taskId }, 'an attempt came to no end');
       return 'lost';
+    } finally {
+      const token = course?.journal.token;
+      if (token !== undefined) dependencies.leases.drop(token);
     }
+  }
+
+  function left(): AttemptEnd | undefined {
+    const { cause } = interrupt;
+    return cause === 'detached' || cause === 'fenced' ? cause : undefined;
   }
 
   return {
@@ -94,7 +105,7 @@ async function claim(
   });
   if (task?.state !== 'QUEUED') return undefined;
   const course = new Course(dependencies, task, 'QUEUED', newDraft(task, now()), interrupt);
-  const isClaimed = await course.journal.transition('INITIALIZING');
+  const isClaimed = await course.journal.claim();
   // It may be claimed though the answer was lost, and be CANCELING by now: then its end is this attempt's to tell.
   return isClaimed || interrupt.cause === 'canceled' ? course : undefined;
 }
@@ -151,7 +162,7 @@ async function outcomeOf(course: Course, steps: (course: Course) => Promise<Outc
   } catch (error) {
     // An interrupt makes steps fail in ways that say nothing about the task.
     if (course.interrupt.cause === undefined) log(course, error);
-    return { state: 'SYSTEM_ERROR', reason: errorLine(error) };
+    return outcomeOfError(course, error);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Attempt, Backend, Handle, KillReason } from '../backends/backend.ts';
 import { isBulkheadError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { TaskRecord } from '../store/store.ts';
+import type { AttemptRecord, TaskRecord } from '../store/store.ts';
 import type { TesState } from '../tes/states.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { AttemptDraft } from './draft.ts';
@@ -21,6 +21,8 @@ export class Course {
   readonly draft: AttemptDraft;
   readonly interrupt: Interrupt;
   readonly journal: Journal;
+  /** The task's attempts before this one. */
+  readonly earlier: readonly AttemptRecord[];
   readonly progress = new Progress();
   #isReleased = false;
 
@@ -30,12 +32,14 @@ export class Course {
     state: TesState,
     draft: AttemptDraft,
     interrupt: Interrupt,
+    token?: number,
   ) {
     const { id, owner, document, sandbox } = task;
+    this.earlier = task.attempts.filter(({ number }) => number < draft.number);
     this.dependencies = dependencies;
     this.draft = draft;
     this.interrupt = interrupt;
-    this.journal = new Journal(dependencies, id, state, draft, interrupt);
+    this.journal = new Journal(dependencies, id, state, draft, interrupt, token);
     this.attempt = { taskId: id, number: draft.number, owner, document, sandbox };
   }
 
@@ -48,10 +52,19 @@ export class Course {
     this.dependencies.notices.tell(this.attempt.taskId);
   }
 
+  /** Before this process does what another one would do too: throws `canceled` where the attempt isn't its own any more. */
+  async confirm(): Promise<void> {
+    const { token } = this.journal;
+    if (token !== undefined) await this.dependencies.leases.confirm(token);
+  }
+
   /** A step that is safe to repeat, tried again where its error may pass. */
   async step<T>(operation: () => Promise<T>): Promise<T> {
     return await this.#persist(
-      operation,
+      async () => {
+        await this.confirm();
+        return await operation();
+      },
       TRIES,
       (error) => isBulkheadError(error) && PASSING.includes(error.code),
       this.interrupt.signal,
@@ -61,10 +74,14 @@ export class Course {
   /** Kills what runs, if it isn't freed by then, and tries until it is dead or the process leaves; with `tries`, throws after so many. */
   async kill(handle: Handle, reason: KillReason, tries?: number): Promise<void> {
     await this.#persist(
-      async () => (this.#isReleased ? undefined : await this.backend.kill(handle, reason)),
+      async () => {
+        // Whoever has the attempt kills it at its wall time: that is not put off until the store answers.
+        if (reason !== 'wall-time') await this.confirm();
+        if (!this.#isReleased) await this.backend.kill(handle, reason);
+      },
       tries,
       () => true,
-      this.interrupt.detached,
+      this.interrupt.withdrawn,
     );
   }
 
@@ -72,10 +89,13 @@ export class Course {
   async release(handle: Handle): Promise<void> {
     if (this.#isReleased) return;
     await this.#persist(
-      async () => await this.backend.release(handle),
+      async () => {
+        await this.confirm();
+        await this.backend.release(handle);
+      },
       undefined,
       () => true,
-      this.interrupt.detached,
+      this.interrupt.withdrawn,
     );
     this.#isReleased = true;
   }

@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Store } from '../store/store.ts';
+import type { Leases } from './leases.ts';
 import type { EngineLogger } from './logger.ts';
 import type { Notices } from './notices.ts';
 import type { Patience } from './persistence.ts';
@@ -13,4 +14,7 @@ export interface Dependencies {
   readonly logger: EngineLogger;
   readonly notices: Notices;
   readonly patience: Patience;
+  readonly leases: Leases;
+  /** How many attempts a task may have in all where the host is at fault. */
+  readonly attempts: number;
 }

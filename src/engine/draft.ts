@@ -13,6 +13,8 @@ export class AttemptDraft {
   readonly number: number;
   readonly startedAt: number;
   handle: Handle | undefined;
+  /** It ended with the server, before anything of the task had run. */
+  ranNothing = false;
   readonly #sandbox: Sandbox;
   readonly #executors = new Map<number, ExecutorRecord>();
   readonly #evidence = new Map<number, Evidence>();
@@ -93,6 +95,7 @@ export class AttemptDraft {
       systemLogs: [...this.#systemLogs],
       metadata: sandboxMetadata(this.#sandbox, this.#evidence),
       ...(this.handle === undefined ? {} : { handle: this.handle }),
+      ...(this.ranNothing ? { ranNothing: true as const } : {}),
     };
   }
 }

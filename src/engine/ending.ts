@@ -17,7 +17,7 @@ export async function end(course: Course, outcome: Outcome): Promise<AttemptEnd>
     await tell(course, outcome);
   }
   const { cause } = course.interrupt;
-  if (cause === 'detached') return 'detached';
+  if (cause === 'detached' || cause === 'fenced') return cause;
   if (cause === 'canceled') return await cancel(course);
   await clear(course, { kill: cause === 'lost' || !isDead });
   return cause === 'lost' ? 'lost' : 'ended';
@@ -37,8 +37,10 @@ async function cancel(course: Course): Promise<AttemptEnd> {
 
 async function requeue(course: Course, outcome: Outcome): Promise<AttemptEnd> {
   await clear(course, { kill: true });
-  if (await tell(course, outcome)) return 'requeued';
-  return course.interrupt.cause === 'canceled' ? await cancel(course) : 'lost';
+  if (await tell(course, outcome)) return outcome.rests === true ? 'resting' : 'requeued';
+  const { cause } = course.interrupt;
+  if (cause === 'detached' || cause === 'fenced') return cause;
+  return cause === 'canceled' ? await cancel(course) : 'lost';
 }
 
 /** A SYSTEM_ERROR is not told while its executor may still run, unless it can't be killed. */

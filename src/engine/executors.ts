@@ -26,7 +26,7 @@ export async function runExecutors(course: Course, handle: Handle, beginning: Be
     for (let index = beginning.index; index < attempt.document.executors.length; index += 1) {
       mayBeStarted &&= await wasStarted(course, handle, index);
       if (!mayBeStarted && !(await isStarted(course, handle, index, deadline))) return outOfTime();
-      draft.exited(index, await interrupt.unlessDetached(backend.wait(handle, attempt, index)));
+      draft.exited(index, await interrupt.unlessWithdrawn(backend.wait(handle, attempt, index)));
       course.tell();
       interrupt.check();
       // Nothing starts after the deadline's kill, so it ends the task also where the error is to be ignored.
@@ -58,7 +58,7 @@ export async function wasStarted(
   handle: Handle,
   index: number,
 ): Promise<boolean> {
-  const start = await interrupt.unlessDetached(backend.started(handle, index));
+  const start = await interrupt.unlessWithdrawn(backend.started(handle, index));
   if (start !== undefined) draft.started(index, start.at, start.evidence);
   return start !== undefined;
 }
@@ -73,9 +73,11 @@ async function isStarted(
   const { attempt, backend, dependencies, draft, interrupt, journal } = course;
   interrupt.check();
   if (deadline.expired) return false;
-  const startedAt = dependencies.now();
   try {
-    draft.started(index, startedAt, await backend.start(handle, attempt, index));
+    await course.confirm();
+    const evidence = await backend.start(handle, attempt, index);
+    // From now on, as the time that a container takes to be made isn't the task's.
+    draft.started(index, dependencies.now(), evidence);
   } catch (error) {
     // The deadline's kill came in between, and is for good.
     if (deadline.expired && isBulkheadError(error) && error.code === 'canceled') return false;
@@ -96,7 +98,7 @@ function armDeadline(course: Course, handle: Handle, deadline: Deadline): void {
   deadline.arm(startedAt + limitMs - dependencies.now(), () => {
     draft.log(`the wall time of ${limitMs} ms was over: everything was killed`);
     course.kill(handle, 'wall-time').catch((error: unknown) => {
-      if (interrupt.detached.aborted) return;
+      if (interrupt.withdrawn.aborted) return;
       dependencies.logger.error(
         { err: error, taskId: attempt.taskId },
         'a task could not be killed at its wall time',

@@ -35,6 +35,10 @@ function failing(store: Store, methods: readonly (keyof Store)[], times: number)
       fail('queued');
       return await store.queued(options);
     },
+    claim: async (claim) => {
+      fail('claim');
+      return await store.claim(claim);
+    },
     transition: async (change) => {
       fail('transition');
       return await store.transition(change);
@@ -47,7 +51,7 @@ function failing(store: Store, methods: readonly (keyof Store)[], times: number)
 }
 
 describe('a store that fails for a while', () => {
-  test.each<keyof Store>(['queued', 'get', 'transition', 'saveAttempt'])(
+  test.each<keyof Store>(['queued', 'get', 'claim', 'transition', 'saveAttempt'])(
     'in %s delays a task, and loses nothing of it',
     async (method) => {
       const store = openMemoryStore();

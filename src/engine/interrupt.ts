@@ -2,16 +2,17 @@ import { BulkheadError } from '../errors.ts';
 
 /**
  * Why an attempt is not to go on. `canceled`: its task is CANCELING. `lost`: the store says that the task is no
- * longer this attempt's. `detached`: this process leaves, and the next one takes up what runs.
+ * longer this attempt's. `fenced`: another engine has taken the attempt over, and does the rest. `detached`: this process
+ * leaves, and the next one takes up what runs.
  */
-export type InterruptCause = 'canceled' | 'lost' | 'detached';
+export type InterruptCause = 'canceled' | 'lost' | 'fenced' | 'detached';
 
-const WEIGHT: Readonly<Record<InterruptCause, number>> = { canceled: 1, lost: 2, detached: 3 };
+const WEIGHT: Readonly<Record<InterruptCause, number>> = { canceled: 1, lost: 2, fenced: 3, detached: 4 };
 
 /** One attempt's way of being told to stop, whatever it is waiting for. */
 export class Interrupt {
   readonly #any = new AbortController();
-  readonly #detached = new AbortController();
+  readonly #withdrawn = new AbortController();
   #cause: InterruptCause | undefined;
 
   /** Aborts at the first cause. */
@@ -19,9 +20,9 @@ export class Interrupt {
     return this.#any.signal;
   }
 
-  /** Aborts where the process leaves: nothing is waited for or tried again after that. */
-  get detached(): AbortSignal {
-    return this.#detached.signal;
+  /** Aborts where this process has no business with the attempt any more: what runs goes on, and nothing is waited for or tried again. */
+  get withdrawn(): AbortSignal {
+    return this.#withdrawn.signal;
   }
 
   /** The weightiest so far: who leaves the process cancels nothing any more. */
@@ -32,7 +33,7 @@ export class Interrupt {
   raise(cause: InterruptCause): void {
     if (this.#cause !== undefined && WEIGHT[cause] <= WEIGHT[this.#cause]) return;
     this.#cause = cause;
-    if (cause === 'detached') this.#detached.abort(interruption(cause));
+    if (cause === 'detached' || cause === 'fenced') this.#withdrawn.abort(interruption(cause));
     this.#any.abort(interruption(cause));
   }
 
@@ -41,16 +42,21 @@ export class Interrupt {
     if (this.#cause !== undefined) throw interruption(this.#cause);
   }
 
-  /** The promise's value, or `canceled` thrown as soon as the process leaves; what is left behind never rejects unheard. */
-  async unlessDetached<T>(promise: Promise<T>): Promise<T> {
+  /** Throws `canceled` where the attempt is left to others. */
+  checkWithdrawn(): void {
+    if (this.#withdrawn.signal.aborted) this.check();
+  }
+
+  /** The promise's value, or `canceled` thrown as soon as this process withdraws; what is left behind never rejects unheard. */
+  async unlessWithdrawn<T>(promise: Promise<T>): Promise<T> {
     const { promise: left, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(interruption('detached'));
-    if (this.detached.aborted) onAbort();
-    this.detached.addEventListener('abort', onAbort, { once: true });
+    const onAbort = (): void => reject(interruption(this.#cause ?? 'detached'));
+    if (this.withdrawn.aborted) onAbort();
+    this.withdrawn.addEventListener('abort', onAbort, { once: true });
     try {
       return await Promise.race([promise, left]);
     } finally {
-      this.detached.removeEventListener('abort', onAbort);
+      this.withdrawn.removeEventListener('abort', onAbort);
     }
   }
 }

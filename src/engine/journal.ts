@@ -1,9 +1,14 @@
 import { isBulkheadError } from '../errors.ts';
+import type { BulkheadError, ErrorCode } from '../errors.ts';
+import { isActive } from '../tes/states.ts';
 import type { TesState } from '../tes/states.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { AttemptDraft } from './draft.ts';
 import type { Interrupt } from './interrupt.ts';
 import { persist } from './persistence.ts';
+
+/** What another try can't change. */
+const FINAL: readonly ErrorCode[] = ['internal', 'fenced', 'not-found'];
 
 /**
  * Writes one attempt to the store: one write after the other, in the order asked for, each tried until the store
@@ -12,6 +17,7 @@ import { persist } from './persistence.ts';
  */
 export class Journal {
   #state: TesState;
+  #token: number | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #waitingSave: Promise<boolean> | undefined;
   readonly #dependencies: Dependencies;
@@ -25,7 +31,9 @@ export class Journal {
     state: TesState,
     draft: AttemptDraft,
     interrupt: Interrupt,
+    token?: number,
   ) {
+    this.#token = token;
     this.#dependencies = dependencies;
     this.#taskId = taskId;
     this.#state = state;
@@ -36,6 +44,18 @@ export class Journal {
   /** As the store had it when this journal last heard of it. */
   get state(): TesState {
     return this.#state;
+  }
+
+  /** Of the lease; undefined until there is one. */
+  get token(): number | undefined {
+    return this.#token;
+  }
+
+  /** QUEUED to INITIALIZING, under a lease; false where the task isn't queued, or is CANCELING by now. */
+  async claim(): Promise<boolean> {
+    const isClaimed = await this.#inTurn(async () => await this.#claim());
+    if (isClaimed) this.#dependencies.notices.tell(this.#taskId);
+    return isClaimed;
   }
 
   /** Of a task that the store says is CANCELING; after what is still in the line, whose answers may be older. */
@@ -51,7 +71,7 @@ export class Journal {
     this.#waitingSave ??= this.#inTurn(async () => {
       this.#waitingSave = undefined;
       const saved = await this.#write('save', async () => {
-        await this.#dependencies.store.saveAttempt(this.#taskId, this.#draft.record());
+        await this.#dependencies.store.saveAttempt(this.#taskId, this.#draft.record(), this.#token);
         return true;
       });
       return saved === true;
@@ -66,32 +86,62 @@ export class Journal {
     return swapped;
   }
 
+  async #claim(): Promise<boolean> {
+    const { leases, store, now } = this.#dependencies;
+    const claimed = await this.#write('claim', async () => {
+      const since = leases.moment();
+      const attempt = this.#draft.record();
+      const answer = await store.claim({ id: this.#taskId, at: now(), attempt, ...leases.terms });
+      if (answer !== undefined) leases.hold(answer.token, since, this.#interrupt);
+      return answer ?? 'refused';
+    });
+    if (claimed === undefined) return false;
+    if (claimed === 'refused') {
+      this.#interrupt.raise('lost');
+      return false;
+    }
+    this.#token = claimed.token;
+    this.#state = claimed.state;
+    // A claim whose answer was lost, and a cancel in between: the end is this attempt's to tell.
+    if (claimed.state === 'CANCELING') this.#interrupt.raise('canceled');
+    return claimed.state === 'INITIALIZING';
+  }
+
   async #swap(to: TesState, reason: string | undefined): Promise<boolean> {
-    const { store, now } = this.#dependencies;
-    const from = this.#state;
+    const { leases, store, now } = this.#dependencies;
+    const [from, token] = [this.#state, this.#token];
     // An earlier write in the line may have learnt that the task's end isn't this attempt's to choose any more.
     if (this.#interrupt.cause === 'lost' || (from === 'CANCELING' && to !== 'CANCELED')) return false;
+    if (token !== undefined && !isActive(to)) leases.ending(token);
     let tries = 0;
     const swapped = await this.#write(to, async () => {
       tries += 1;
       const attempt = this.#draft.record();
-      return await store.transition({
-        id: this.#taskId,
-        from,
-        to,
-        at: now(),
-        attempt,
-        ...(reason === undefined ? {} : { reason }),
-      });
+      try {
+        return await store.transition({
+          id: this.#taskId,
+          from,
+          to,
+          at: now(),
+          attempt,
+          ...(reason === undefined ? {} : { reason }),
+          ...(token === undefined ? {} : { token }),
+        });
+      } catch (error) {
+        // A first try whose answer was lost may have ended the lease, with the task.
+        if (tries > 1 && !isActive(to) && isFenced(error)) return error;
+        throw error;
+      }
     });
     if (swapped === undefined) return false;
     // A write whose answer was lost may have been done: then the second try finds it done.
-    if (swapped || (tries > 1 && (await this.#look()) === to)) {
+    if (swapped === true || (tries > 1 && (await this.#look()) === to)) {
       this.#state = to;
       return true;
     }
-    const mayBeMine = from !== 'QUEUED' || tries > 1;
-    if (mayBeMine && (await this.#look()) === 'CANCELING') {
+    if (swapped !== false) {
+      this.#interrupt.raise('fenced');
+    } else if ((await this.#look()) === 'CANCELING') {
       this.#state = 'CANCELING';
       this.#interrupt.raise('canceled');
     } else {
@@ -111,21 +161,33 @@ export class Journal {
     return await turn;
   }
 
-  /** Undefined where the process leaves, or the store calls the write itself wrong: trying again can't help then. */
+  /** Undefined where this process withdraws, or the store calls the write itself wrong: trying again can't help then. */
   async #write<T>(what: string, operation: () => Promise<T>): Promise<T | undefined> {
     const { logger, patience } = this.#dependencies;
     try {
       return await persist(operation, {
         patience,
-        passes: (error) => !(isBulkheadError(error) && error.code === 'internal'),
-        signal: this.#interrupt.detached,
+        passes: (error) => !(isBulkheadError(error) && FINAL.includes(error.code)),
+        signal: this.#interrupt.withdrawn,
         onFailure: (error) =>
           logger.warn({ err: error, taskId: this.#taskId, write: what }, 'the store failed; trying again'),
       });
     } catch (error) {
-      logger.error({ err: error, taskId: this.#taskId, write: what }, 'a write to the store was given up');
-      if (!this.#interrupt.detached.aborted) this.#interrupt.raise('lost');
+      if (this.#interrupt.withdrawn.aborted) return undefined;
+      if (isFenced(error)) {
+        logger.warn(
+          { err: error, taskId: this.#taskId },
+          'another engine has the task; it is left alone here',
+        );
+      } else {
+        logger.error({ err: error, taskId: this.#taskId, write: what }, 'a write to the store was given up');
+      }
+      this.#interrupt.raise(isFenced(error) ? 'fenced' : 'lost');
       return undefined;
     }
   }
+}
+
+function isFenced(error: unknown): error is BulkheadError {
+  return isBulkheadError(error) && error.code === 'fenced';
 }

@@ -5,8 +5,10 @@ import type { RunningAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Holds } from './holds.ts';
 import type { AttemptEnd } from './outcome.ts';
+import type { Patience } from './persistence.ts';
 import { endQueued } from './queue-end.ts';
 import { QueueWindow } from './queue-window.ts';
+import { Rests } from './rests.ts';
 import { choose, EMPTY_LINE } from './scheduler.ts';
 import type { Line } from './scheduler.ts';
 
@@ -21,6 +23,7 @@ export class Queue {
   readonly #window: QueueWindow;
   readonly #holds: Pick<Holds, 'any'>;
   readonly #placed = new Map<string, Placed>();
+  readonly #rests: Rests;
   #total: Capacity | undefined;
   #line: Line = EMPTY_LINE;
   #isClosed = false;
@@ -28,9 +31,10 @@ export class Queue {
   #isDue = false;
 
   /** While there is a hold, nothing is claimed. */
-  constructor(dependencies: Dependencies, holds: Pick<Holds, 'any'>) {
+  constructor(dependencies: Dependencies, holds: Pick<Holds, 'any'>, backOff: Patience) {
     this.#dependencies = dependencies;
     this.#holds = holds;
+    this.#rests = new Rests(backOff, () => this.rescan());
     this.#window = new QueueWindow(dependencies.store, (taskId) => this.#placed.has(taskId));
   }
 
@@ -81,6 +85,7 @@ export class Queue {
   /** Claims nothing more. With `drain`, running attempts come to their end; else they are left to the next process. */
   async close({ drain }: { drain: boolean }): Promise<void> {
     this.#isClosed = true;
+    this.#rests.clear();
     await this.#pumping;
     const attempts = [...this.#placed.values()].map(({ attempt }) => attempt);
     if (!drain) for (const attempt of attempts) attempt.detach();
@@ -90,7 +95,9 @@ export class Queue {
   #free(attempt: RunningAttempt, end: AttemptEnd): void {
     this.#placed.delete(attempt.taskId);
     // It has its old place in the queue again, which is before what was read.
-    if (end === 'requeued') this.#window.reset();
+    if (end === 'requeued' || end === 'resting') this.#window.reset();
+    if (end === 'resting') this.#rests.begin(attempt.taskId);
+    if (end === 'ended') this.#rests.forget(attempt.taskId);
     this.#dependencies.notices.tell(attempt.taskId);
     this.#pump();
   }
@@ -121,8 +128,9 @@ export class Queue {
   async #look(total: Capacity): Promise<void> {
     await this.#window.fill();
     if (this.#isClosed || this.#holds.any) return;
+    const waiting = this.#window.tasks.filter(({ id }) => !this.#rests.has(id));
     const running = [...this.#placed.values()].map(({ limits }) => limits);
-    const { impossible, line, start } = choose(this.#window.tasks, total, running, this.#line);
+    const { impossible, line, start } = choose(waiting, total, running, this.#line);
     this.#line = line;
     if (start.length + impossible.length === 0) return;
     this.#window.remove(new Set([...start, ...impossible].map(({ id }) => id)));

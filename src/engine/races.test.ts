@@ -184,6 +184,7 @@ function inTurns(store: Store, turn: Turn): Store {
   return {
     ...store,
     get: (...parameters) => taken('get', () => store.get(...parameters)),
+    claim: (claim) => taken('claim', () => store.claim(claim)),
     transition: (change) => taken(`to ${change.to}`, () => store.transition(change)),
     saveAttempt: (...parameters) => taken('save', () => store.saveAttempt(...parameters)),
     queued: (options) => taken('queued', () => store.queued(options)),

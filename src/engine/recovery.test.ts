@@ -62,6 +62,7 @@ function untilDead(store: Store, isDead: () => boolean): Store {
   const { promise: never } = Promise.withResolvers<never>();
   return {
     ...store,
+    claim: async (claim) => (isDead() ? await never : await store.claim(claim)),
     transition: async (change) => (isDead() ? await never : await store.transition(change)),
     saveAttempt: async (...parameters) => (isDead() ? await never : await store.saveAttempt(...parameters)),
   };
@@ -179,8 +180,11 @@ describe('a process that dies', () => {
   test('again and again before anything has run is given up', async () => {
     newWorld();
     const id = await processThatDiesAt('prepare', 'before', [EXIT.zero]);
-    const [attempt] = (await world.store.get(id, { view: 'FULL' }))?.attempts ?? [];
-    if (attempt !== undefined) await world.store.saveAttempt(id, { ...attempt, number: 5 });
+    const [lease] = await world.store.takeOver({ holder: 'engine', leaseMs: 60_000, own: true });
+    for (const number of Array.from({ length: 20 }, (_, index) => index + 1)) {
+      const record = { startedAt: 1, executors: [], outputs: [], systemLogs: [], metadata: {}, number };
+      await world.store.saveAttempt(id, number < 20 ? { ...record, ranNothing: true } : record, lease?.token);
+    }
     await nextProcess();
     const { attempts, state } = await rig.ended(id);
     expect(state).toBe('SYSTEM_ERROR');

@@ -1,18 +1,22 @@
 import type { Handle } from '../backends/backend.ts';
 import type { AttemptRecord, TaskRecord } from '../store/store.ts';
+import { BulkheadError } from '../errors.ts';
+import { outcomeOfUnstarted } from './another-attempt.ts';
 import { running, stageOut } from './attempt.ts';
 import type { RunningAttempt } from './attempt.ts';
 import { Course } from './course.ts';
 import type { Dependencies } from './dependencies.ts';
 import { AttemptDraft } from './draft.ts';
 import { failureOf, runExecutors, wasStarted } from './executors.ts';
+import type { Moment } from './leases.ts';
 import type { Outcome } from './outcome.ts';
 
-/** How often a task is tried again that an earlier process left before anything of it had run. */
-const MAX_ATTEMPTS = 5;
-
-/** Takes up a task that an earlier process left INITIALIZING, RUNNING or CANCELING. */
-export function resumeAttempt(dependencies: Dependencies, task: TaskRecord): RunningAttempt {
+/** Takes up a task that an earlier process, or another engine, left INITIALIZING, RUNNING or CANCELING. */
+export function resumeAttempt(
+  dependencies: Dependencies,
+  task: TaskRecord,
+  lease: { readonly token: number; readonly since: Moment },
+): RunningAttempt {
   return running(
     dependencies,
     task.id,
@@ -20,7 +24,8 @@ export function resumeAttempt(dependencies: Dependencies, task: TaskRecord): Run
       const record = task.attempts.at(-1) ?? unrecorded(task);
       const draft = AttemptDraft.resumed(task.sandbox, record, handleOf(task));
       if (task.state === 'CANCELING') interrupt.raise('canceled');
-      return new Course(dependencies, task, task.state, draft, interrupt);
+      dependencies.leases.hold(lease.token, lease.since, interrupt);
+      return new Course(dependencies, task, task.state, draft, interrupt, lease.token);
     },
     async (course) => await resume(course, task.state === 'INITIALIZING'),
   );
@@ -58,7 +63,7 @@ async function resume(course: Course, isInitializing: boolean): Promise<Outcome>
   const { draft, interrupt, journal } = course;
   const { handle } = draft;
   interrupt.check();
-  if (handle === undefined) return retried(course);
+  if (handle === undefined) return outcomeOfUnstarted(course);
   const last = draft.executors.at(-1);
   if (last?.exitCode !== undefined) {
     const next = { index: last.index + 1, isResumed: true };
@@ -70,28 +75,13 @@ async function resume(course: Course, isInitializing: boolean): Promise<Outcome>
   }
   const index = last?.index ?? 0;
   if (!(await wasStarted(course, handle, index))) {
-    return isInitializing ? retried(course) : lost(course, index);
+    if (isInitializing) return outcomeOfUnstarted(course);
+    throw new BulkheadError(
+      'attempt-lost',
+      `executor ${index} is on record as started, and nothing is known of it; it is not started again`,
+    );
   }
   // The last word of the earlier process: the executor has started since.
   if (isInitializing) void journal.transition('RUNNING');
   return await stageOut(course, handle, await runExecutors(course, handle, { index, isResumed: true }));
-}
-
-function retried(course: Course): Outcome {
-  const { draft } = course;
-  if (draft.number >= MAX_ATTEMPTS) {
-    draft.log(
-      `the server ended during each of ${draft.number} attempts before anything had run; there is no further try`,
-    );
-    return { state: 'SYSTEM_ERROR', reason: `no end after ${draft.number} attempts` };
-  }
-  draft.log('the server ended before anything of this attempt had run: the task is tried again');
-  return { state: 'QUEUED', reason: 'the server ended before anything had run' };
-}
-
-function lost(course: Course, index: number): Outcome {
-  course.draft.log(
-    `executor ${index} is on record as started, and nothing is known of it; it is not started again`,
-  );
-  return { state: 'SYSTEM_ERROR', reason: `executor ${index} was lost` };
 }

@@ -12,7 +12,7 @@ export interface Retention {
 
 /** Removes tasks that ended longer ago than the site keeps them; returns how many. */
 export async function purgeEnded(
-  { logger, now, store }: Dependencies,
+  { logger, now, store }: Pick<Dependencies, 'logger' | 'now' | 'store'>,
   { retentionMs, forget }: Retention,
 ): Promise<number> {
   if (retentionMs === null) return 0;

@@ -4,6 +4,7 @@ import type { Store } from '../store/store.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Engine } from './engine.ts';
 import { Holds } from './holds.ts';
+import { Leases } from './leases.ts';
 import { followLogs } from './logs.ts';
 import type { EngineLogger } from './logger.ts';
 import { Notices } from './notices.ts';
@@ -28,13 +29,28 @@ export interface EngineOptions {
   readonly forget?: (taskIds: readonly string[]) => Promise<void>;
   /** Between tries of what failed. */
   readonly patience?: Patience;
+  /** Between attempts of a task. */
+  readonly backOff?: Patience;
+  /**
+   * The name under which this engine has its leases. Only one engine of a name may be alive: at its start it takes over all
+   * leases of its name.
+   */
+  readonly holder?: string;
+  /** How long others wait for this engine before they take over what it has, in milliseconds. */
+  readonly leaseMs?: number;
+  /** Milliseconds on a clock that nobody sets. */
+  readonly uptime?: () => number;
 }
 
 export interface EngineLimits {
   /** Milliseconds that a task is kept after its end; null: for ever. */
   readonly retentionMs: number | null;
+  /** How many attempts a task may have in all where the host is at fault; 1, or left out: none after the first. */
+  readonly attempts?: number;
 }
 
+const BACK_OFF: Patience = { firstMs: 2_000, maxMs: 300_000 };
+const LEASE_MS = 30_000;
 const PATIENCE: Patience = { firstMs: 50, maxMs: 10_000 };
 const PATROL_EVERY_MS = 1000;
 const RESCAN_EVERY_MS = 60_000;
@@ -44,33 +60,64 @@ const SWEEPS = 3;
 
 /** The engine on one store and one backend. `start` throws what `capacity` of the backend and reading the store throw. */
 export function createEngine(options: EngineOptions): Engine & Starts {
-  const { backend, logger, store } = options;
+  const { backend, logger, store, leaseMs = LEASE_MS, patience = PATIENCE } = options;
+  const leases = new Leases({
+    store,
+    logger,
+    patience,
+    now: options.now,
+    uptime: options.uptime ?? (() => performance.now()),
+    holder: options.holder ?? 'engine',
+    leaseMs,
+  });
   const dependencies: Dependencies = {
     store,
     backend,
     now: options.now,
     logger,
     notices: new Notices(),
-    patience: options.patience ?? PATIENCE,
+    patience,
+    leases,
+    attempts: options.limits.attempts ?? 1,
   };
   const holds = new Holds(options.now, () => queue.rescan());
-  const queue = new Queue(dependencies, holds);
+  const queue = new Queue(dependencies, holds, options.backOff ?? BACK_OFF);
   let capacity: Capacity | undefined;
   let rounds: readonly Rounds[] = [];
+  let renewing: Rounds | undefined;
+  let isStopping = false;
 
   async function start(): Promise<void> {
     capacity = await backend.capacity();
-    await takeUp();
+    await takeUp({ own: true });
+    renewing = startRounds(leaseMs / 3, renewAndTakeUp, warnOfRound);
     queue.open(capacity);
     rounds = startAllRounds();
   }
 
-  /** What an earlier process left: what can go on goes on, and the backend removes what no task knows of. */
-  async function takeUp(): Promise<void> {
-    const left = await store.active();
-    await sweep(left.map(handleOf).filter((handle) => handle !== undefined));
-    for (const task of left) queue.adopt(resumeAttempt(dependencies, task), task.sandbox.limits);
-    if (left.length > 0) logger.info({ count: left.length }, 'took up tasks that an earlier process left');
+  /**
+   * What an earlier process left, and with `own` false what other engines left in time: what can go on goes on. At the
+   * start, the backend removes what no task knows of.
+   */
+  async function takeUp({ own }: { own: boolean }): Promise<void> {
+    const since = leases.moment();
+    const taken = await store.takeOver({ ...leases.terms, own });
+    if (!own && taken.length === 0) return;
+    const tokens = new Map(taken.map(({ id, token }) => [id, token]));
+    const active = await store.active();
+    if (own) await sweep(active.map(handleOf).filter((handle) => handle !== undefined));
+    for (const task of active) {
+      const token = tokens.get(task.id);
+      if (token === undefined || queue.attempt(task.id) !== undefined) continue;
+      queue.adopt(resumeAttempt(dependencies, task, { token, since }), task.sandbox.limits);
+    }
+    if (taken.length > 0) logger.info({ count: taken.length }, 'took up tasks that were left');
+  }
+
+  /** In this order: what this engine has is never taken for what was left. */
+  async function renewAndTakeUp(): Promise<void> {
+    await leases.renew();
+    if (!isStopping) await takeUp({ own: false });
   }
 
   async function sweep(known: Parameters<Backend['sweep']>[0]): Promise<void> {
@@ -136,8 +183,10 @@ export function createEngine(options: EngineOptions): Engine & Starts {
     holds: () => holds.list(),
     running: () => queue.running,
     stop: async ({ drain }) => {
+      isStopping = true;
       await Promise.all(rounds.map(async (each) => await each.stop()));
       await queue.close({ drain });
+      await renewing?.stop();
     },
   };
 }

@@ -96,6 +96,8 @@ export interface AttemptRecord {
   readonly metadata: Readonly<Record<string, string>>;
   /** What the backend needs to find the attempt again; JSON. */
   readonly handle?: unknown;
+  /** It ended with the server, before anything of the task had run: it isn't counted among the attempts that a site allows. */
+  readonly ranNothing?: true;
 }
 
 export interface ExecutorRecord {

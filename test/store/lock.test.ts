@@ -67,10 +67,13 @@ test('it is released once, can be taken again, and makes a folder that isn’t t
   expect(() => lockDataFolder(inner)).toThrow(expect.objectContaining({ code: 'store-locked' }));
   lock.release();
   lock.release();
-  lockDataFolder(inner).release();
+  const next = lockDataFolder(inner);
+  expect(next.instance).toBe(lock.instance);
+  next.release();
 });
 
 test('another folder is another lock', () => {
   const locks = [lockDataFolder(join(folder, 'a')), lockDataFolder(join(folder, 'b'))];
+  expect(new Set(locks.map(({ instance }) => instance)).size).toBe(2);
   locks.forEach((lock) => lock.release());
 });

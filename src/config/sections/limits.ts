@@ -1,8 +1,13 @@
 import { Type } from 'typebox';
-import { durationOrNone, section, size, sizeOrPercent } from '../vocabulary.ts';
+import { durationOrNone, section, size, sizeOrPercent, whole } from '../vocabulary.ts';
 
 export const limitsSection = section('What the server keeps, and what it leaves alone.', {
   retention: durationOrNone('A task is deleted so long after it ended.', '30d'),
+  attempts: whole(
+    'How often a task may be begun in all, where an attempt is lost by the fault of the host, such as its restart. Above 1, what its executors did may be done again.',
+    1,
+    { minimum: 1, maximum: 100 },
+  ),
   stdio_bytes: size(
     'Bytes that are stored of each of stdout and stderr of each executor; more is read and dropped.',
     '64MiB',

@@ -1,10 +1,16 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { BulkheadError } from '../../errors.ts';
 import { fromFailure, toFailure } from './failure.ts';
 
 export interface FolderLock {
+  /**
+   * The folder's own name, made with it: whoever has the lock works under it, and nobody else does at the same time. What a
+   * process of that name left is therefore its successor's at once.
+   */
+  readonly instance: string;
   release(): void;
 }
 
@@ -22,16 +28,19 @@ export function lockDataFolder(folder: string): FolderLock {
   const lockPath = join(folder, 'server.lock');
   const holderPath = join(folder, 'server.pid');
   const database = openLock(folder, lockPath);
+  let instance: string;
   try {
     // Held by an open transaction that never writes. https://www.sqlite.org/lockingv3.html
     database.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
-    writeHolder(holderPath);
+    writeWhole(holderPath, String(process.pid));
+    instance = instanceOf(folder);
   } catch (error) {
     database.close();
     throw refusal(error, folder, holderPath);
   }
   held.add(database);
   return {
+    instance,
     release() {
       if (!held.delete(database)) return;
       rmSync(holderPath, { force: true });
@@ -53,11 +62,17 @@ function openLock(folder: string, lockPath: string): DatabaseSync {
   }
 }
 
-/** Whole or not at all: a second server may be reading it. */
-function writeHolder(holderPath: string): void {
-  const draft = `${holderPath}.${process.pid}`;
-  writeFileSync(draft, `${process.pid}\n`);
-  renameSync(draft, holderPath);
+function instanceOf(folder: string): string {
+  const path = join(folder, 'instance');
+  if (!existsSync(path)) writeWhole(path, randomUUID());
+  return readFileSync(path, 'utf8').trim();
+}
+
+/** Whole or not at all: a second server may be reading it, and the host may die. */
+function writeWhole(path: string, line: string): void {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${line}\n`, { flush: true });
+  renameSync(draft, path);
 }
 
 function refusal(error: unknown, folder: string, holderPath: string): BulkheadError {
