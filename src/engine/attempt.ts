@@ -127,9 +127,10 @@ async function drive(course: Course): Promise<Outcome> {
     async () => await backend.prepare(attempt, (message) => report(course, message), interrupt.signal),
   );
   draft.handle = handle;
-  interrupt.check();
   // Before anything that a restart would have to find: the next process must know of the handle.
-  await journal.save();
+  const isKnown = interrupt.cause === undefined && (await journal.save());
+  // Whoever has the task now knows nothing of what was prepared here after it took it over.
+  if (!isKnown && interrupt.cause === 'fenced') await backend.release(handle);
   interrupt.check();
   await course.step(async () => await backend.stageIn(handle, attempt, interrupt.signal));
   return await stageOut(course, handle, await runExecutors(course, handle, { index: 0, isResumed: false }));

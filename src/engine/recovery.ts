@@ -75,7 +75,9 @@ async function resume(course: Course, isInitializing: boolean): Promise<Outcome>
   }
   const index = last?.index ?? 0;
   if (!(await wasStarted(course, handle, index))) {
-    if (isInitializing) return outcomeOfUnstarted(course);
+    // For good: where another engine was stopped in the middle of its start, that start fails, or has happened by then.
+    if (isInitializing) await course.kill(handle, 'system-error');
+    if (isInitializing && !(await wasStarted(course, handle, index))) return outcomeOfUnstarted(course);
     throw new BulkheadError(
       'attempt-lost',
       `executor ${index} is on record as started, and nothing is known of it; it is not started again`,
