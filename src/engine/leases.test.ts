@@ -91,7 +91,15 @@ function inTurns(store: Store, turn: () => Promise<void>): Store {
 
 describe('leases', () => {
   test('are renewed while an attempt runs, so that nobody takes it over', async () => {
-    const store = openMemoryStore();
+    const memory = openMemoryStore();
+    let renewals = 0;
+    const store: Store = {
+      ...memory,
+      renew: async (renewal) => {
+        renewals += renewal.tokens.length;
+        return await memory.renew(renewal);
+      },
+    };
     const machine = newMachine();
     const one = openRig({ machine, store, engine: { holder: 'one', leaseMs: 150 } });
     const two = openRig({ machine, store, engine: { holder: 'two', leaseMs: 150 } });
@@ -99,12 +107,6 @@ describe('leases', () => {
     const id = await one.submit([EXIT.hang]);
     await one.inState(id, 'RUNNING');
     await two.engine.start();
-    let renewals = 0;
-    const { renew } = store;
-    store.renew = async (renewal) => {
-      renewals += renewal.tokens.length;
-      return await renew(renewal);
-    };
     await until(() => renewals > 8, { what: 'the lease to be renewed for longer than it lasts' });
     expect(two.backend.count('started', id)).toBe(0);
     await one.cancel(id);

@@ -7,7 +7,6 @@ import { startServer, type TestServer } from '../fixtures/server.ts';
 import { tracesOfServer } from './traces.ts';
 
 const TASKS = 24;
-/** A task of which nothing could run in five attempts is given up. */
 const KILLS = 4;
 
 let server: TestServer;
