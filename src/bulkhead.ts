@@ -12,5 +12,9 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
     const { createAccounts } = await import('./auth/accounts.ts');
     return createAccounts({ usersFile: auth.users_file, tokensFile: auth.tokens_file });
   },
+  restore: async ({ data }, request) => {
+    const { restoreDatabase } = await import('./store/sqlite/restore.ts');
+    return restoreDatabase({ ...request, dataFolder: data, now: new Date() });
+  },
   version: packageFile.version,
 });

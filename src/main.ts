@@ -14,9 +14,10 @@ import type { Config } from './config/schema.ts';
 import type { DoctorReport } from './cli/doctor-report.ts';
 import { createEngine } from './engine/service.ts';
 import { createHttpServer } from './http/server.ts';
-import type { ImageProvider } from './images/images.ts';
+import type { ImageProvider, ImageUsage } from './images/images.ts';
 import { createImageProvider } from './images/provider.ts';
 import { resolveUser } from './images/user.ts';
+import { openOperations } from './operations.ts';
 import { admit } from './policy/admission.ts';
 import { SUPPORTED_PARAMETERS } from './policy/parameters.ts';
 import type { SitePolicy } from './policy/site.ts';
@@ -24,11 +25,18 @@ import { createFileStorage } from './storage/file.ts';
 import { deferredStorage } from './storage/deferred.ts';
 import { createStorages } from './storage/registry.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
+import { DATABASE_NAME } from './store/sqlite/name.ts';
 import { openSqliteStore } from './store/sqlite/sqlite.ts';
+import { openLogFile, type LogFile } from './telemetry/log-file.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+import { observedBackend } from './telemetry/observed-backend.ts';
+import { observedStore } from './telemetry/observed-store.ts';
+import { Recorder } from './telemetry/recorder.ts';
 import type { ServiceDescription } from './tes/service-info.ts';
 import { examineHost } from './warden/doctor.ts';
 import { openLocalWarden } from './warden/local-warden.ts';
+import type { ReadyDisks } from './warden/ready-disks.ts';
+import { surveyHost } from './warden/survey.ts';
 import { createConfinedTrees } from './warden/tree.ts';
 import { discardImage, unpackImage } from './warden/unpack.ts';
 import type { Warden } from './warden/warden.ts';
@@ -46,15 +54,24 @@ export async function doctor(): Promise<DoctorReport> {
 
 /** Runs a server until it is told to stop. Throws `config`, `host`, `store…`, and what listening throws. */
 export async function serve(config: Config): Promise<void> {
-  const logger = createLogger({ level: config.log.level, format: config.log.format });
+  const logFile = config.log.file === undefined ? undefined : openLogFile(config.log.file);
+  const logger = createLogger({
+    level: config.log.level,
+    format: config.log.format,
+    ...(logFile === undefined ? {} : { file: logFile }),
+  });
+  if (logFile !== undefined) reopenAtHangup(logFile, logger);
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   const data = await realpath(config.data);
   const lock = lockDataFolder(data);
-  const store = await openSqliteStore({
-    path: join(data, 'bulkhead.sqlite'),
-    heapMegabytes: STORE_HEAP_MEGABYTES,
-  });
-  const { warden, images, backend, attempts } = await openBackend(config, data);
+  const recorder = new Recorder();
+  const database = join(data, DATABASE_NAME);
+  const store = observedStore(
+    await openSqliteStore({ path: database, heapMegabytes: STORE_HEAP_MEGABYTES }),
+    recorder,
+  );
+  const { warden, images, attempts, ...opened } = await openBackend(config, data);
+  const backend = observedBackend(opened.backend, recorder);
   const engine = createEngine({
     store,
     backend,
@@ -64,6 +81,30 @@ export async function serve(config: Config): Promise<void> {
     holder: lock.instance,
     forget: (taskIds) => forgetAttempts(attempts, taskIds),
   });
+  const operations = await openOperations({
+    config,
+    data,
+    database,
+    store,
+    engine,
+    backend,
+    images,
+    attempts,
+    recorder,
+    logger,
+    version: packageFile.version,
+    backendAnswers: async () => await warden.isWatched(data),
+    reclaim: async () => {
+      await warden.trim();
+      await collectImages(images, warden, logger);
+    },
+    survey: async () =>
+      await surveyHost({
+        dataFolder: data,
+        runFolder: config.backend.run,
+        diskFolder: join(config.backend.work, 'disks'),
+      }),
+  });
   await engine.start();
 
   const site = sitePolicy(config);
@@ -71,7 +112,11 @@ export async function serve(config: Config): Promise<void> {
     store,
     engine,
     authenticator: authenticator(config, logger),
-    admit: async (document, principal) => admit({ site, document, principal, machine: engine.capacity() }),
+    admit: async (document, principal) => {
+      operations.options.operation.assertTakes();
+      return admit({ site, document, principal, machine: engine.capacity() });
+    },
+    operation: operations.options,
     serviceInfo: serviceDescription(config),
     storageLocations: [
       ...config.storage.file.roots.map(({ path }) => `file://${path}`),
@@ -92,6 +137,7 @@ export async function serve(config: Config): Promise<void> {
   const signal = await stopSignal();
   logger.info({ signal }, 'stopping: nothing new is started, what runs goes on');
   clearInterval(collecting);
+  await operations.stop();
   await http.close();
   await engine.stop({ drain: false });
   const kept = (await store.active()).flatMap(({ attempts: tries }) => tries.at(-1)?.handle ?? []);
@@ -104,7 +150,12 @@ export async function serve(config: Config): Promise<void> {
 async function openBackend(
   config: Config,
   data: string,
-): Promise<{ warden: Warden; images: ImageProvider; backend: Backend; attempts: string }> {
+): Promise<{
+  warden: Warden & ReadyDisks;
+  images: ImageProvider & ImageUsage;
+  backend: Backend;
+  attempts: string;
+}> {
   const attempts = join(config.backend.work, 'attempts');
   const diskFolder = join(config.backend.work, 'disks');
   await mkdir(config.backend.work, { recursive: true, mode: 0o700 });
@@ -276,6 +327,17 @@ function slotOf(handle: unknown): number[] {
   return typeof handle === 'object' && handle !== null && 'slot' in handle && typeof handle.slot === 'number'
     ? [handle.slot]
     : [];
+}
+
+/** As logrotate(8) asks daemons. Without a log file, SIGHUP ends the process as a terminal that goes away does. */
+function reopenAtHangup(file: LogFile, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    try {
+      file.reopen();
+    } catch (error) {
+      logger.error({ err: error }, 'the log file could not be opened anew: the one that was open is kept');
+    }
+  });
 }
 
 async function stopSignal(): Promise<NodeJS.Signals> {

@@ -20,6 +20,10 @@ export interface Client {
     id: string,
     options: { readonly follow: boolean; readonly signal?: AbortSignal },
   ): AsyncIterable<LogLine>;
+  /** A route of operators, below `/bulkhead/v1`: what it answers as JSON. */
+  operate(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<unknown>;
+  /** The same, for an answer that takes as long as it takes. */
+  stream(method: 'GET' | 'POST', path: string): Promise<ReadableStream<Uint8Array>>;
 }
 
 export interface ListQuery {
@@ -31,6 +35,7 @@ export interface ListQuery {
   readonly tags?: readonly { readonly key: string; readonly value: string }[];
 }
 
+const OWN = '/bulkhead/v1';
 /** For answers that come at once; a stream of logs lasts as long as its task. */
 const ANSWER_TIMEOUT_MS = 60_000;
 
@@ -65,6 +70,12 @@ export function createClient(server: Server): Client {
       const path = `/bulkhead/v1/tasks/${encodeURIComponent(id)}/logs${follow ? '?follow=true' : ''}`;
       const response = await send('GET', path, signal === undefined ? {} : { signal });
       if (response.body !== null) yield* readLogLines(response.body);
+    },
+    operate: async (method, path) => await json(method, `${OWN}${path}`, {}),
+    async stream(method, path) {
+      const { body } = await send(method, `${OWN}${path}`, {});
+      if (body === null) throw notBulkhead();
+      return body;
     },
   };
 

@@ -17,7 +17,22 @@ export interface Capabilities {
   readonly doctor: () => Promise<DoctorReport>;
   /** The users and tokens that the configuration names. */
   readonly accounts: (config: Config) => Promise<Accounts>;
+  /** Makes a backup the database of the configured data folder, whose server must not run. */
+  readonly restore: (config: Config, request: RestoreRequest) => Promise<RestoreReport>;
   readonly version: string;
+}
+
+export interface RestoreRequest {
+  /** An absolute path. */
+  readonly from: string;
+  readonly force: boolean;
+}
+
+export interface RestoreReport {
+  readonly database: string;
+  readonly tasks: number;
+  readonly schemaVersion: number;
+  readonly keptAside?: string;
 }
 
 /** What every command works with. */

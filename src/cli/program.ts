@@ -1,8 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { BulkheadError, isBulkheadError } from '../errors.ts';
 import { printableLines } from '../printable.ts';
+import { addBackup } from './commands/backup.ts';
 import { addConfig } from './commands/config.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addDrain } from './commands/drain.ts';
+import { addGc } from './commands/gc.ts';
+import { addRestore } from './commands/restore.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
 import { addTask } from './commands/task.ts';
@@ -32,6 +36,10 @@ function createProgram(context: Context): Command {
   addTask(program, context);
   addUser(program, context);
   addConfig(program, context);
+  addDrain(program, context);
+  addBackup(program, context);
+  addRestore(program, context);
+  addGc(program, context);
   addDoctor(program, context);
   return program;
 }

@@ -32,7 +32,7 @@ export interface Starts {
   running(): number;
 }
 
-export type HoldCause = 'drain' | 'disk';
+export type HoldCause = 'drain' | 'disk' | 'sweep';
 
 export interface Hold {
   readonly cause: HoldCause;

@@ -1,18 +1,7 @@
-import { Writable } from 'node:stream';
 import { printable } from '../printable.ts';
 
-/** Writes pino's lines for people: time, level, message, then what else there is. */
-export function createPrettyStream(destination: NodeJS.WritableStream): Writable {
-  return new Writable({
-    decodeStrings: false,
-    write(line: string | Buffer, _encoding, done) {
-      destination.write(prettyLine(String(line)), () => done());
-    },
-  });
-}
-
 /** One line of JSON as one for people; the stack of an error follows on lines of its own. */
-function prettyLine(line: string): string {
+export function prettyLine(line: string): string {
   const { time, level, msg, err, pid: _pid, hostname: _hostname, ...rest } = parsed(line);
   const name = typeof level === 'number' ? (LEVELS.get(level) ?? String(level)) : String(level);
   const clock =

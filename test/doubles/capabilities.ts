@@ -6,6 +6,7 @@ export function noCapabilities(with_: Partial<Capabilities> = {}): Capabilities 
     serve: () => Promise.reject(new Error('serve was called')),
     doctor: () => Promise.reject(new Error('doctor was called')),
     accounts: () => Promise.reject(new Error('accounts was called')),
+    restore: () => Promise.reject(new Error('restore was called')),
     version: '1.2.3',
     ...with_,
   };

@@ -15,6 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { BulkheadError } from '../../errors.ts';
 import { fromFailure, toFailure } from './failure.ts';
 import { lockDataFolder } from './lock.ts';
+import { DATABASE_NAME } from './name.ts';
 import { verifyCopy } from './verify.ts';
 import type { Verified } from './verify.ts';
 
@@ -22,8 +23,6 @@ export interface RestoreRequest {
   /** A file that `backup` made. */
   readonly from: string;
   readonly dataFolder: string;
-  /** The database's name in it. */
-  readonly name: string;
   /** Puts a database that is there aside, rather than refusing. */
   readonly force: boolean;
   readonly now: Date;
@@ -44,7 +43,7 @@ export function restoreDatabase(request: RestoreRequest): Restored {
   const { dataFolder, force, from } = request;
   if (!existsSync(from)) throw new BulkheadError('not-found', `There is no file ${from}.`);
   const lock = lockDataFolder(dataFolder);
-  const database = join(dataFolder, request.name);
+  const database = join(dataFolder, DATABASE_NAME);
   const draft = `${database}.restoring`;
   try {
     if (existsSync(database) && !force) {
