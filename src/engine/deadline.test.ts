@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { EXIT, openRig } from '../../test/doubles/engine-rig.ts';
 import { Deadline } from './deadline.ts';
 
 beforeEach(() => {
@@ -38,4 +39,25 @@ test('null is never, and a disarmed one doesn’t call, however long it was', ()
     vi.advanceTimersByTime(2 ** 40);
     expect(deadline.expired).toBe(false);
   }
+});
+
+test('the time that a container takes to be made is not the task’s', async () => {
+  vi.useRealTimers();
+  let clock = 1_000_000;
+  const rig = openRig({
+    script: {
+      before: ({ method }) => {
+        if (method === 'start') clock += 600_000;
+      },
+    },
+    engine: { now: () => clock },
+  });
+  await rig.engine.start();
+  const id = await rig.submit([EXIT.hang], { limits: { wallTimeMs: 60_000 } });
+  await rig.inState(id, 'RUNNING');
+  const place = rig.machine.find({ backend: 'scripted', taskId: id, number: 1 });
+  if (place !== undefined) rig.machine.finish(place, 0, 0);
+  expect((await rig.ended(id)).state).toBe('COMPLETE');
+  expect(rig.backend.count('kill', id)).toBe(0);
+  await rig.engine.stop({ drain: true });
 });
