@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EXIT, openRig } from '../../test/doubles/engine-rig.ts';
+import { until } from '../../test/poll.ts';
 import { Deadline } from './deadline.ts';
 
 beforeEach(() => {
@@ -55,6 +56,8 @@ test('the time that a container takes to be made is not the task’s', async () 
   await rig.engine.start();
   const id = await rig.submit([EXIT.hang], { limits: { wallTimeMs: 60_000 } });
   await rig.inState(id, 'RUNNING');
+  const shorter = await rig.submit([EXIT.hang], { limits: { wallTimeMs: 30 } });
+  await until(() => rig.backend.count('kill', shorter) > 0, { what: 'the end of a shorter time' });
   const place = rig.machine.find({ backend: 'scripted', taskId: id, number: 1 });
   if (place !== undefined) rig.machine.finish(place, 0, 0);
   expect((await rig.ended(id)).state).toBe('COMPLETE');
