@@ -31,7 +31,7 @@ export async function containerCgroup(server: TestServer, task: TesTaskDocument)
 async function runtimeConfig(server: TestServer, task: TesTaskDocument): Promise<string> {
   const { id, state } = await server.run(task);
   if (state !== 'COMPLETE') throw new Error(`the task ended ${state}: ${await server.log()}`);
-  return join(server.folder, 'data', 'work', 'attempts', `${id}-1`, '0', 'config.json');
+  return join(server.folder, 'data', 'work', 'containers', `${id}-1`, '0', 'config.json');
 }
 
 /** Milliseconds from sending the request to hearing of COMPLETE, by the stream of the task's events. */

@@ -16,12 +16,12 @@ import { createEngine } from './engine/service.ts';
 import { createHttpServer } from './http/server.ts';
 import type { ImageProvider, ImageUsage } from './images/images.ts';
 import { createImageProvider } from './images/provider.ts';
-import { resolveUser } from './images/user.ts';
 import { openOperations } from './operations.ts';
 import { admit } from './policy/admission.ts';
 import { SUPPORTED_PARAMETERS } from './policy/parameters.ts';
 import type { SitePolicy } from './policy/site.ts';
-import { createFileStorage } from './storage/file.ts';
+import { checkedRoot, createFileStorage } from './storage/file.ts';
+import type { FileRoot } from './storage/file-location.ts';
 import { deferredStorage } from './storage/deferred.ts';
 import { createStorages } from './storage/registry.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
@@ -38,7 +38,6 @@ import { openLocalWarden } from './warden/local-warden.ts';
 import type { ReadyDisks } from './warden/ready-disks.ts';
 import { surveyHost } from './warden/survey.ts';
 import { createConfinedTrees } from './warden/tree.ts';
-import { discardImage, unpackImage } from './warden/unpack.ts';
 import type { Warden } from './warden/warden.ts';
 
 const COLLECT_IMAGES_EVERY_MS = 10 * 60_000;
@@ -79,7 +78,7 @@ export async function serve(config: Config): Promise<void> {
     logger,
     limits: { retentionMs: config.limits.retention, attempts: config.limits.attempts },
     holder: lock.instance,
-    forget: (taskIds) => forgetAttempts(attempts, taskIds),
+    forget: (taskIds) => forgetAttempts(attempts, warden, taskIds),
   });
   const operations = await openOperations({
     config,
@@ -93,10 +92,10 @@ export async function serve(config: Config): Promise<void> {
     recorder,
     logger,
     version: packageFile.version,
-    backendAnswers: async () => await warden.isWatched(data),
+    backendAnswers: async () => await warden.hasDisk({ attempt: 'none' }),
     reclaim: async () => {
       await warden.trim();
-      await collectImages(images, warden, logger);
+      await collectImages(images, logger);
     },
     survey: async () =>
       await surveyHost({
@@ -131,7 +130,7 @@ export async function serve(config: Config): Promise<void> {
   });
   const address = await http.listen({ host: config.server.host, port: config.server.port });
   logger.info({ address, data }, `serving TES 1.1 at ${address}/ga4gh/tes/v1`);
-  const collecting = setInterval(() => void collectImages(images, warden, logger), COLLECT_IMAGES_EVERY_MS);
+  const collecting = setInterval(() => void collectImages(images, logger), COLLECT_IMAGES_EVERY_MS);
   collecting.unref();
 
   const signal = await stopSignal();
@@ -140,9 +139,8 @@ export async function serve(config: Config): Promise<void> {
   await operations.stop();
   await http.close();
   await engine.stop({ drain: false });
-  const kept = (await store.active()).flatMap(({ attempts: tries }) => tries.at(-1)?.handle ?? []);
   await backend.close();
-  await warden.close({ keep: kept.flatMap(slotOf) });
+  await warden.close();
   await store.close();
   lock.release();
 }
@@ -166,6 +164,10 @@ async function openBackend(
     runtime: config.backend.runtime,
     idBase: config.backend.id_base,
     poolSize: config.backend.disk_pool === 'auto' ? 4 : config.backend.disk_pool,
+    logFolder: join(config.backend.work, 'containers'),
+    imageFolders: { roots: join(config.images.store, 'roots'), work: join(config.images.store, 'work') },
+    readers: process.getgid?.() ?? 0,
+    siteRoots: siteRoots(config),
   });
   const images = await createImageProvider({
     folder: config.images.store,
@@ -183,9 +185,7 @@ async function openBackend(
     })),
     onlyListedRegistries: config.images.only_listed_registries,
     ...(config.images.auth_file === undefined ? {} : { authFile: config.images.auth_file }),
-    idBase: config.backend.id_base,
-    unpack: unpackImage,
-    discard: discardImage,
+    unpacked: warden,
     limits: {
       imageBytes: config.images.image_bytes,
       imageFiles: config.images.image_files,
@@ -199,11 +199,7 @@ async function openBackend(
   });
   const trees = createConfinedTrees();
   const file = createFileStorage({
-    roots: config.storage.file.roots.map(({ path, write, owner }) => ({
-      path,
-      write,
-      ...(owner === undefined ? {} : { owner }),
-    })),
+    roots: siteRoots(config),
     trees,
   });
   const http = deferredStorage({
@@ -228,7 +224,7 @@ async function openBackend(
       missingOutputs: config.storage.missing_outputs,
       copiesAll: config.storage.file.copy === 'always',
     }),
-    resolveUser,
+    unpacked: warden,
     folder: attempts,
     diskFolder,
     slots: config.backend.slots,
@@ -241,6 +237,12 @@ async function openBackend(
     now: Date.now,
   });
   return { warden, images, backend, attempts };
+}
+
+function siteRoots({ storage }: Config): FileRoot[] {
+  return storage.file.roots.map(({ path, write, owner }) =>
+    checkedRoot({ path, write, ...(owner === undefined ? {} : { owner }) }),
+  );
 }
 
 function authenticator(config: Config, logger: Logger): Authenticator {
@@ -306,27 +308,20 @@ function idSource(): () => string {
   };
 }
 
-async function forgetAttempts(folder: string, taskIds: readonly string[]): Promise<void> {
+async function forgetAttempts(folder: string, warden: Warden, taskIds: readonly string[]): Promise<void> {
   const gone = new Set(taskIds);
-  for (const name of await readdir(folder)) {
-    if (gone.has(name.replace(/-\d+$/, ''))) await rm(join(folder, name), { recursive: true, force: true });
-  }
+  const attempts = (await readdir(folder)).filter((name) => gone.has(name.replace(/-\d+$/, '')));
+  await warden.forgetAttempts({ attempts });
+  for (const name of attempts) await rm(join(folder, name), { recursive: true, force: true });
 }
 
-async function collectImages(images: ImageProvider, warden: Warden, logger: Logger): Promise<void> {
+async function collectImages(images: ImageProvider, logger: Logger): Promise<void> {
   try {
     const { removed, freedBytes } = await images.collect();
-    for (const digest of removed) await warden.forgetImage(digest);
     if (removed.length > 0) logger.info({ removed, freedBytes }, 'removed images that were not used');
   } catch (error) {
     logger.warn({ err: error }, 'unused images could not be removed; it is tried again');
   }
-}
-
-function slotOf(handle: unknown): number[] {
-  return typeof handle === 'object' && handle !== null && 'slot' in handle && typeof handle.slot === 'number'
-    ? [handle.slot]
-    : [];
 }
 
 /** As logrotate(8) asks daemons. Without a log file, SIGHUP ends the process as a terminal that goes away does. */

@@ -53,7 +53,7 @@ const TESTS = '\\.test\\.ts$';
 
 /** The files that belong to everyone from the engine upwards: interfaces and plain data, no behaviour. */
 const PORTS =
-  '^src/(store/(store|backup)|backends/backend|warden/(warden|confined-tree)|storage/storage|images/images|auth/authenticator|engine/(engine|operation))\\.ts$';
+  '^src/(store/(store|backup)|backends/backend|warden/(warden|confined-tree|unpacked-images|ready-disks)|storage/storage|images/images|auth/authenticator|engine/(engine|operation))\\.ts$';
 
 /** A backend's pure part, from a sandbox to the runtime's own description: the warden compiles what it starts. */
 const COMPILERS = '^src/backends/[^/]+/(compile|seccomp)\\.ts$';
@@ -112,7 +112,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ['telemetry'],
   'prom-client': ['telemetry'],
   // Schemas are written where the data they describe lives.
-  typebox: ['tes', 'http', 'config'],
+  typebox: ['tes', 'http', 'config', 'warden'],
   undici: ['storage'],
   yaml: ['config'],
 };

@@ -1,148 +1,111 @@
-import { renameSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, readFile, rename, stat, utimes } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { BulkheadError } from '../errors.ts';
+import type { UnpackedImages } from '../warden/unpacked-images.ts';
 import { type Digest, hexOf, isDigest } from './digest.ts';
-import { isObject } from './json.ts';
 
 export interface StoredImage {
   readonly digest: Digest;
-  readonly rootfs: string;
-  readonly idBase: number;
   readonly sizeBytes: number;
   /** Milliseconds since 1970. */
   readonly usedAt: number;
 }
 
-const RECORD = 'image.json';
+/** How much later than the time on disk a last use may be, in milliseconds: writing it costs more than it tells. */
+const TOUCH_EVERY_MS = 60_000;
 
 /**
- * Unpacked images on disk, in a folder that only this process's user may enter:
- * `roots/HEX/{rootfs,image.json}` are complete images, `work/` is being made, `trash/` is being removed. An image
- * appears by one rename and goes by another, so a crash leaves only what the next start clears away.
+ * What this process knows of the images that the warden keeps unpacked: which there are, how large, and when each was
+ * last used (`used/HEX`, by its time). `work/` is where an image is prepared for the warden.
  */
 export class ImageStore {
   readonly #folder: string;
-  readonly #discard: (folder: string) => Promise<void>;
+  readonly #unpacked: UnpackedImages;
+  readonly #images = new Map<Digest, StoredImage>();
 
-  private constructor(folder: string, discard: (folder: string) => Promise<void>) {
+  private constructor(folder: string, unpacked: UnpackedImages) {
     this.#folder = folder;
-    this.#discard = discard;
+    this.#unpacked = unpacked;
   }
 
-  /** `discard` removes a folder whose files belong to many users. One process at a time may have a store open. */
-  static async open(folder: string, discard: (folder: string) => Promise<void>): Promise<ImageStore> {
-    const store = new ImageStore(resolve(folder), discard);
-    for (const name of ['roots', 'work', 'trash'])
-      await mkdir(store.#path(name), { recursive: true, mode: 0o700 });
-    for (const name of ['work', 'trash']) {
-      for (const entry of await readdir(store.#path(name))) await discard(store.#path(name, entry));
+  /** One process at a time may have a store open. */
+  static async open(folder: string, unpacked: UnpackedImages, now: number): Promise<ImageStore> {
+    const store = new ImageStore(resolve(folder), unpacked);
+    await rm(store.#path('work'), { recursive: true, force: true });
+    for (const name of ['work', 'used']) await mkdir(store.#path(name), { recursive: true, mode: 0o700 });
+    for (const { digest, sizeBytes } of await unpacked.listImages({})) {
+      if (!isDigest(digest)) continue;
+      store.#images.set(digest, { digest, sizeBytes, usedAt: now });
+      if (existsSync(store.#used(digest)))
+        store.#images.set(digest, { digest, sizeBytes, usedAt: (await stat(store.#used(digest))).mtimeMs });
+      else await store.#write(digest, now);
+    }
+    for (const name of await readdir(store.#path('used'))) {
+      const digest = `sha256:${name}`;
+      if (!isDigest(digest) || !store.#images.has(digest))
+        await rm(store.#path('used', name), { force: true });
     }
     return store;
   }
 
-  /** A new empty folder for making an image; whatever is left in it is removed by `clear`. */
+  /** A new empty folder for preparing an image; whatever is left in it is removed by `clear`. */
   async work(): Promise<string> {
     return mkdtemp(this.#path('work', 'image-'));
   }
 
   async clear(work: string): Promise<void> {
-    await this.#discard(work);
+    await rm(work, { recursive: true, force: true });
   }
 
-  /** Undefined where the image isn't there, or was unpacked for another id range. */
-  async find(digest: Digest, idBase: number): Promise<StoredImage | undefined> {
-    const image = await this.#read(digest);
-    return image?.idBase === idBase ? image : undefined;
+  find(digest: Digest): StoredImage | undefined {
+    return this.#images.get(digest);
   }
 
-  /**
-   * `made` holds `rootfs` already on disk, and is moved into the store. An image that is there already stays, since
-   * somebody may use it, unless it is of another id range.
-   */
-  async add(
-    digest: Digest,
-    made: string,
-    facts: { idBase: number; sizeBytes: number },
-  ): Promise<StoredImage> {
-    await using record = await open(join(made, RECORD), 'wx', 0o600);
-    await record.writeFile(JSON.stringify({ digest, ...facts }));
-    await record.sync();
-    await syncFolder(made);
-    const target = this.#path('roots', hexOf(digest));
-    if (!(await moved(made, target)) && (await this.find(digest, facts.idBase)) === undefined) {
-      await this.remove(digest);
-      await rename(made, target);
-    }
-    await syncFolder(this.#path('roots'));
-    const image = await this.find(digest, facts.idBase);
-    if (image === undefined)
-      throw new BulkheadError('internal', `The image ${digest} vanished from the store.`);
-    return image;
+  list(): StoredImage[] {
+    return [...this.#images.values()];
   }
 
-  async list(): Promise<StoredImage[]> {
-    const names = await readdir(this.#path('roots'));
-    const digests = names.map((name) => `sha256:${name}`).filter(isDigest);
-    const images = await Promise.all(digests.map((digest) => this.#read(digest)));
-    return images.filter((image) => image !== undefined);
+  /** The warden has unpacked it. */
+  async add(digest: Digest, sizeBytes: number, now: number): Promise<void> {
+    this.#images.set(digest, { digest, sizeBytes, usedAt: now });
+    await this.#write(digest, now);
   }
 
-  /** Tells the store that the image was in use until now. */
+  /** Tells the store that the image was in use until now; on disk within a minute or so. */
   async touch(digest: Digest, now: number): Promise<void> {
-    await utimes(this.#path('roots', hexOf(digest), RECORD), now / 1000, now / 1000);
+    const image = this.#images.get(digest);
+    if (image === undefined) return;
+    this.#images.set(digest, { ...image, usedAt: now });
+    const onDisk = existsSync(this.#used(digest)) ? (await stat(this.#used(digest))).mtimeMs : 0;
+    if (now - onDisk >= TOUCH_EVERY_MS) await this.#write(digest, now);
   }
 
   /** It is out of the store when this returns to the event loop, and off the disk when the promise resolves. False where it wasn't there. */
   async remove(digest: Digest): Promise<boolean> {
-    const trash = this.#path('trash', `${hexOf(digest)}-${process.hrtime.bigint()}`);
+    const image = this.#images.get(digest);
+    // Not awaited: nobody can take the image between the caller's look at its pins and this.
+    if (!this.#images.delete(digest)) return false;
     try {
-      // Not awaited: nobody can take the image between the caller's look at its pins and this.
-      renameSync(this.#path('roots', hexOf(digest)), trash);
+      await this.#unpacked.removeImage({ digest });
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+      if (image !== undefined) this.#images.set(digest, image);
       throw error;
     }
-    await this.#discard(trash);
+    await rm(this.#used(digest), { force: true });
     return true;
   }
 
-  async #read(digest: Digest): Promise<StoredImage | undefined> {
-    const folder = this.#path('roots', hexOf(digest));
-    try {
-      const path = join(folder, RECORD);
-      const record: unknown = JSON.parse(await readFile(path, 'utf8'));
-      const { mtimeMs } = await stat(path);
-      if (!isObject(record) || record['digest'] !== digest) return undefined;
-      const { idBase, sizeBytes } = record;
-      if (typeof idBase !== 'number' || typeof sizeBytes !== 'number') return undefined;
-      return { digest, rootfs: join(folder, 'rootfs'), idBase, sizeBytes, usedAt: mtimeMs };
-    } catch (error) {
-      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (isAbsent || error instanceof SyntaxError) return undefined;
-      throw error;
-    }
+  async #write(digest: Digest, now: number): Promise<void> {
+    await writeFile(this.#used(digest), '', { mode: 0o600 });
+    await utimes(this.#used(digest), now / 1000, now / 1000);
+  }
+
+  #used(digest: Digest): string {
+    return this.#path('used', hexOf(digest));
   }
 
   #path(...names: readonly string[]): string {
     return join(this.#folder, ...names);
   }
-}
-
-/** False where the target is there already. */
-async function moved(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST'))
-      return false;
-    throw error;
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r');
-  await folder.sync();
 }

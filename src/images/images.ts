@@ -8,11 +8,7 @@ export interface ImageProvider {
    * acquires it again. `progress` gets one line at a time, for people. Throws `image-invalid`, `registry`,
    * `disk-full`, `canceled`; then nothing is held.
    */
-  acquire(
-    image: ResolvedImage,
-    progress: (message: string) => void,
-    signal: AbortSignal,
-  ): Promise<UnpackedImage>;
+  acquire(image: ResolvedImage, progress: (message: string) => void, signal: AbortSignal): Promise<void>;
   release(digest: string): void;
   /** Removes what is unused and over the limits of size and age. */
   collect(): Promise<{ removed: readonly string[]; freedBytes: number }>;
@@ -34,13 +30,6 @@ export interface ImageConfig {
   readonly user: string;
   readonly env: readonly string[];
   readonly workdir: string;
-}
-
-export interface UnpackedImage {
-  readonly digest: string;
-  /** Folder on this host that holds the root file system; its files are owned by `idBase` + the id inside. */
-  readonly rootfs: string;
-  readonly idBase: number;
 }
 
 /** Of a provider that knows how much it keeps: an ability of its own. */

@@ -9,12 +9,13 @@ import {
   layer,
   NEVER,
   newProvider,
+  type ProviderChanges,
   type TemporaryFolder,
+  type TestProvider,
   temporaryFolder,
 } from '../../test/fixtures/provider.ts';
 import { until } from '../../test/poll.ts';
-import { unpackImage } from '../warden/unpack.ts';
-import type { ImageProvider, ResolvedImage } from './images.ts';
+import type { ResolvedImage } from './images.ts';
 
 const DAY = 86_400_000;
 
@@ -51,7 +52,8 @@ describe('callers at once', () => {
       what: 'the work to be cleared',
     });
     expect(await readdir(folder.at('store', 'roots'))).toEqual([]);
-    expect(await readdir((await images.acquire(image, () => {}, NEVER)).rootfs)).toEqual(['f']);
+    await images.acquire(image, () => {}, NEVER);
+    expect(await readdir(images.root(image.digest).rootfs)).toEqual(['f']);
     // Neither canceled caller holds it.
     images.release(image.digest);
   });
@@ -77,7 +79,7 @@ describe('collect', () => {
     );
     expect(both[0].freedBytes + both[1].freedBytes).toBeGreaterThan(2_000_000);
     expect(await readdir(folder.at('store', 'roots'))).toEqual([three_?.digest.slice(7)]);
-    expect(await readdir(folder.at('store', 'trash'))).toEqual([]);
+    expect(await readdir(folder.at('store', 'work'))).toEqual([]);
 
     images.release(three_?.digest ?? '');
     expect((await images.collect()).removed).toEqual([]);
@@ -124,13 +126,14 @@ describe('a restart', () => {
     const layouts = [await busyboxLayout()];
     const before = await acquire(await newProvider(folder.path, { layouts }), 'busybox');
     await mkdir(folder.at('work', 'image-crash', 'made', 'rootfs.partial'), { recursive: true });
-    await mkdir(folder.at('trash', 'half', 'rootfs'), { recursive: true });
+    await mkdir(folder.at('roots', `${'0'.repeat(64)}.old`, 'rootfs'), { recursive: true });
     const after = await newProvider(folder.path, {
       layouts,
       unpack: () => Promise.reject(new Error('not again')),
     });
     expect(await acquire(after, 'busybox')).toMatchObject({ rootfs: before.rootfs, digest: before.digest });
-    expect([await readdir(folder.at('work')), await readdir(folder.at('trash'))]).toEqual([[], []]);
+    expect(await readdir(folder.at('work'))).toEqual([]);
+    expect(await readdir(folder.at('roots'))).toEqual([before.digest.slice('sha256:'.length)]);
   });
 
   it('does not take an image without its record, or of another id range', async () => {
@@ -147,22 +150,26 @@ describe('a restart', () => {
 });
 
 /** Counts, and can be held up. */
-function countingUnpack(): { unpack: typeof unpackImage; calls: string[]; go: () => void } {
+function countingUnpack(): {
+  unpack: NonNullable<ProviderChanges['unpack']>;
+  calls: string[];
+  go: () => void;
+} {
   const calls: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   return {
     calls,
     go: resolve,
-    async unpack(request, signal) {
-      calls.push(request.destination);
+    async unpack(request, signal, real) {
+      calls.push(request.digest);
       await promise;
-      return unpackImage(request, signal);
+      return real(request, signal);
     },
   };
 }
 
 async function three(folder: TemporaryFolder): Promise<{
-  images: (clock: () => number, limits: { storeBytes?: number; unusedMs?: number }) => Promise<ImageProvider>;
+  images: (clock: () => number, limits: { storeBytes?: number; unusedMs?: number }) => Promise<TestProvider>;
   names: string[];
 }> {
   const names = ['one', 'two', 'three'];
@@ -179,7 +186,7 @@ async function three(folder: TemporaryFolder): Promise<{
   };
 }
 
-async function used(images: ImageProvider, name: string): Promise<ResolvedImage> {
+async function used(images: TestProvider, name: string): Promise<ResolvedImage> {
   const image = await images.resolve(name, NEVER);
   await images.acquire(image, () => {}, NEVER);
   return image;

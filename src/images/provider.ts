@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
 import { BulkheadError, isBulkheadError } from '../errors.ts';
 import { readBlob } from './blobs.ts';
@@ -13,6 +13,7 @@ import { RecentAnswers } from './recent-answers.ts';
 import { formatReference, parseReference, type Reference } from './reference.ts';
 import type { RegistryEntry } from './registries.ts';
 import { createRegistrySource } from './registry.ts';
+import type { UnpackedImages } from '../warden/unpacked-images.ts';
 import { SharedWork } from './shared-work.ts';
 import { createSkopeo } from './skopeo.ts';
 import type { FoundImage, ImageSource } from './source.ts';
@@ -27,15 +28,8 @@ export interface ImageProviderOptions {
   readonly onlyListedRegistries: boolean;
   /** containers-auth.json(5). */
   readonly authFile?: string;
-  /** Id inside + `idBase` = id on this host. */
-  readonly idBase: number;
-  /** Privileged: makes `destination` complete or not at all, from a layout tagged by the digest's hexadecimal digits. */
-  readonly unpack: (
-    request: { layout: string; digest: string; destination: string; idBase: number },
-    signal: AbortSignal,
-  ) => Promise<{ sizeBytes: number }>;
-  /** Privileged: removes a folder whose files belong to many ids. */
-  readonly discard: (folder: string) => Promise<void>;
+  /** Privileged: the root file systems themselves. */
+  readonly unpacked: UnpackedImages;
   readonly limits: ImageProviderLimits;
   /** Proxy variables and the system's certificates are taken from it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -62,7 +56,7 @@ export async function createImageProvider(
 ): Promise<ImageProvider & ImageUsage> {
   const folder = resolve(options.folder);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const store = await ImageStore.open(folder, options.discard);
+  const store = await ImageStore.open(folder, options.unpacked, options.now());
   const { registries, environment, authFile } = options;
   const skopeo = await createSkopeo({
     folder: join(folder, 'skopeo'),
@@ -91,7 +85,7 @@ class StoreProvider implements ImageProvider, ImageUsage {
   readonly #finding = new SharedWork<FoundImage>();
   /** Of registries, by references with a digest: what a digest names never changes. */
   readonly #known = new RecentAnswers<FoundImage>();
-  readonly #making = new SharedWork<StoredImage>();
+  readonly #making = new SharedWork<void>();
   readonly #pins = new Map<string, number>();
   #collecting: Promise<unknown> = Promise.resolve();
 
@@ -121,14 +115,14 @@ class StoreProvider implements ImageProvider, ImageUsage {
     image: ResolvedImage,
     progress: (message: string) => void,
     signal: AbortSignal,
-  ): Promise<StoredImage> {
+  ): Promise<void> {
     const { digest } = image;
     if (!isDigest(digest))
       throw new BulkheadError('image-reference', `${JSON.stringify(digest)} isn't a SHA-256 digest.`);
     // Before the first look at the disk, so that `collect` sees it.
     this.#pins.set(digest, (this.#pins.get(digest) ?? 0) + 1);
     try {
-      return await this.#making.run(
+      await this.#making.run(
         digest,
         (tell, shared) => this.#make(image, digest, tell, shared),
         progress,
@@ -153,12 +147,12 @@ class StoreProvider implements ImageProvider, ImageUsage {
   }
 
   async usedBytes(): Promise<number> {
-    return (await this.#store.list()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return this.#store.list().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
   async due(): Promise<readonly StoredImage[]> {
     const { limits, now } = this.#options;
-    const images = (await this.#store.list()).toSorted((left, right) => left.usedAt - right.usedAt);
+    const images = this.#store.list().toSorted((left, right) => left.usedAt - right.usedAt);
     let total = images.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     return images.filter(({ digest, sizeBytes, usedAt }) => {
       const isOld = limits.unusedMs !== null && now() - usedAt > limits.unusedMs;
@@ -194,16 +188,12 @@ class StoreProvider implements ImageProvider, ImageUsage {
     digest: Digest,
     tell: (message: string) => void,
     signal: AbortSignal,
-  ): Promise<StoredImage> {
-    const { idBase, limits, unpack, now } = this.#options;
-    const present = await this.#store.find(digest, idBase);
-    if (present !== undefined) {
-      await this.#store.touch(digest, now());
-      return present;
-    }
+  ): Promise<void> {
+    const { limits, unpacked, now } = this.#options;
+    if (this.#store.find(digest) !== undefined) return;
     const work = await this.#store.work();
     try {
-      const [source, layout, made] = [join(work, 'source'), join(work, 'layout'), join(work, 'made')];
+      const [source, layout] = [join(work, 'source'), join(work, 'layout')];
       const from = await this.#sources[image.source.kind].fetch(image, source, tell, signal);
       const manifest = parseManifest(
         await readBlob(from, digest, MAX_DOCUMENT_BYTES),
@@ -225,12 +215,11 @@ class StoreProvider implements ImageProvider, ImageUsage {
       if (devices.length > 0) tell(`left out ${devices.length} device nodes, such as ${devices[0]}`);
       await rm(source, { recursive: true, force: true });
       tell('unpacking');
-      await mkdir(made, { mode: 0o700 });
-      const { sizeBytes } = await unpack(
-        { layout, digest: copy.digest, destination: join(made, 'rootfs'), idBase },
+      const { sizeBytes } = await unpacked.unpackImage(
+        { digest, layout: join(basename(work), 'layout'), manifest: copy.digest },
         signal,
       );
-      return await this.#store.add(digest, made, { idBase, sizeBytes });
+      await this.#store.add(digest, sizeBytes, now());
     } catch (error) {
       throw diskFull(error) ?? error;
     } finally {

@@ -63,7 +63,8 @@ export function createFileStorage({ roots: given, trees }: FileStorageOptions): 
 /** File systems of the kernel: what stands there isn't anybody's data. */
 const KERNEL_FOLDERS = ['/proc', '/sys', '/dev'];
 
-function checkedRoot(root: FileRoot): FileRoot {
+/** The folder in the form in which it is compared. Throws `config` for one that can't be a root. */
+export function checkedRoot(root: FileRoot): FileRoot {
   const path = posix.normalize(root.path).replace(/\/+$/, '');
   const isKernels = KERNEL_FOLDERS.some((folder) => path === folder || path.startsWith(`${folder}/`));
   if (!root.path.startsWith('/') || path === '' || isKernels) {

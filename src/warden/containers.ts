@@ -14,7 +14,18 @@ import type { Lowers } from './lowers.ts';
 import type { RunFolders } from './run-folders.ts';
 import * as step from './steps.ts';
 import { isWholeRoot, wholeRoot, workspaceFolder } from './workspace.ts';
-import type { Created, CreateRequest } from './warden.ts';
+import type { Created, SealedExecutor } from './warden.ts';
+
+/** One executor of a sealed attempt, at its place on this host. */
+export interface CreateRequest extends SealedExecutor {
+  readonly container: string;
+  readonly slot: number;
+  /** Position of the executor; its writable layer. */
+  readonly index: number;
+  /** The host folder for bundle and logs. */
+  readonly folder: string;
+  readonly trees: readonly string[];
+}
 
 export interface ContainerOptions {
   readonly hand: Hand;
@@ -28,6 +39,8 @@ export interface ContainerOptions {
   readonly cgroupVersion: 1 | 2;
   readonly hardLimits: ExecutorSpec['hardLimits'];
   readonly idBase: (slot: number) => number;
+  /** Group that may read what executors wrote to their streams. */
+  readonly readers: number;
   /** Controls that this host can't enforce, by name. */
   readonly unenforced: readonly string[];
 }
@@ -77,13 +90,14 @@ export function createContainers(options: ContainerOptions) {
             append ? step.append(path, content) : step.file(path, 0o644, content),
           ),
         ]),
-        step.mkdir(folder, 0o700, 0, 0),
+        step.mkdir(folder, 0o750, 0, options.readers),
         step.write(join(folder, 'config.json'), 0o600, 0, 0, config),
         ...(stdin === '' ? [] : [step.copyout(root, uid, gid, request.stdin, stdin)]),
         step.launch({
           folder,
           done: join(run.exits, `${container}.done`),
           logBytes: request.logBytes,
+          readers: options.readers,
           root,
           uid,
           gid,
@@ -226,6 +240,10 @@ export function createContainers(options: ContainerOptions) {
     async start(container: string): Promise<void> {
       await unblock(join(run.runtime, container, 'exec.fifo'), START_TIMEOUT_MS);
     },
+    /** Something of it may run: the runtime knows it, and nobody saw its end. */
+    isAlive: (container: string): boolean =>
+      existsSync(join(run.runtime, container)) && !existsSync(join(run.exits, container)),
+    hasBundle: (folder: string): boolean => existsSync(join(folder, 'config.json')),
     awaitsStart: (container: string): boolean => waitsAtGate(join(run.runtime, container)),
     async kill(container: string): Promise<void> {
       if (!existsSync(join(run.runtime, container))) return;

@@ -5,7 +5,12 @@ import { isBulkheadError } from '../errors.ts';
 import type { Hand } from './hand.ts';
 import type { RunFolders } from './run-folders.ts';
 import * as step from './steps.ts';
-import type { DiskRequest } from './warden.ts';
+
+export interface DiskRequest {
+  readonly slot: number;
+  readonly bytes: number;
+  readonly inodes: number;
+}
 
 /**
  * One file system for each slot, in a preallocated file: a hard limit of bytes and inodes for the task, and blocks

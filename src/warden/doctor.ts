@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { availableParallelism, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { INIT_PATH } from '../backends/oci/compile.ts';
@@ -7,7 +7,7 @@ import type { Evidence, Sandbox } from '../sandbox/sandbox.ts';
 import { cgroupVersion } from './cgroups.ts';
 import { findHost } from './host.ts';
 import { openLocalWarden } from './local-warden.ts';
-import type { Warden } from './warden.ts';
+import type { SealedAttempt, Warden } from './warden.ts';
 
 export interface HostCheck {
   readonly id: string;
@@ -16,6 +16,9 @@ export interface HostCheck {
   readonly found: string;
   readonly remedy?: string;
 }
+
+/** Of an image that is a folder and nothing in it; no registry has it. */
+const EMPTY_IMAGE = `sha256:${'0'.repeat(64)}`;
 
 /**
  * What this host can enforce, found out by doing it: a task disk is made, an image is id-mapped, and a container is
@@ -31,22 +34,27 @@ export async function examineHost(options: {
   const folder = await mkdtemp(join(tmpdir(), 'bulkhead-doctor-'));
   let warden: Warden | undefined;
   try {
+    await writeEmptyImage(join(folder, 'roots'), options.idBase);
     warden = await openLocalWarden({
       ...options,
       dataFolder: folder,
       diskFolder: join(folder, 'disks'),
+      logFolder: join(folder, 'logs'),
+      imageFolders: { roots: join(folder, 'roots'), work: join(folder, 'work') },
       poolSize: 0,
+      readers: 0,
+      siteRoots: [],
     });
     return [
       ...checks,
       ...abilityChecks(warden),
-      ...(await sandboxChecks(warden, folder, options.idBase)),
+      ...(await sandboxChecks(warden)),
       ...(await sizeChecks(folder)),
     ];
   } catch (error) {
     return [...checks, failure('warden', 'privileged helper', error, 'run as root on Linux 5.14 or newer')];
   } finally {
-    await warden?.close({ keep: [] });
+    await warden?.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -149,54 +157,21 @@ const PROBE: Sandbox = {
   },
 };
 
-async function sandboxChecks(warden: Warden, folder: string, idBase: number): Promise<HostCheck[]> {
-  const slot = 0;
-  const container = 'doctor-0';
-  const image = { digest: `sha256:${'0'.repeat(64)}`, rootfs: join(folder, 'rootfs'), idBase };
+async function sandboxChecks(warden: Warden): Promise<HostCheck[]> {
+  const attempt = 'doctor-1';
+  const executor = { attempt, index: 0 };
   const checks: HostCheck[] = [];
   try {
-    await mkdir(image.rootfs);
-    await warden.openDisk({ slot, bytes: PROBE.limits.diskBytes, inodes: PROBE.limits.diskInodes });
+    await warden.openAttempt(emptyAttempt(attempt));
     checks.push({
       id: 'disk',
       title: 'disk limit',
       status: 'ok',
       found: 'preallocated ext4 on a loop device',
     });
-    await warden.mapImage(slot, image);
-    await warden.makeWorkspace({
-      slot,
-      trees: [],
-      uid: 0,
-      gid: 0,
-      imageDigest: image.digest,
-      sandbox: PROBE,
-      links: [],
-    });
-    const { evidence } = await warden.create({
-      container,
-      slot,
-      index: 0,
-      imageDigest: image.digest,
-      folder: join(folder, 'bundle'),
-      trees: [],
-      merged: [],
-      spec: {
-        sandbox: PROBE,
-        user: { uid: 0, gid: 0, additionalGids: [] },
-        command: [INIT_PATH, '--version'],
-        env: [],
-        cwd: '/',
-        hostname: 'doctor',
-      },
-      files: [],
-      folders: [],
-      logBytes: PROBE.limits.logBytes,
-      stdin: '',
-      stdout: '',
-      stderr: '',
-    });
-    await warden.start(container);
+    await warden.makeWorkspace({ attempt, links: [] });
+    const { evidence } = await warden.create(executor);
+    await warden.start(executor);
     checks.push({
       id: 'sandbox',
       title: 'a container as tasks get it',
@@ -206,10 +181,27 @@ async function sandboxChecks(warden: Warden, folder: string, idBase: number): Pr
   } catch (error) {
     checks.push(failure('sandbox', 'a container as tasks get it', error, 'see docs/host-setup.md'));
   } finally {
-    await warden.remove(container);
-    await warden.closeDisk(slot);
+    await warden.closeAttempt({ attempt });
   }
   return checks;
+}
+
+/** As the warden keeps images. */
+async function writeEmptyImage(roots: string, idBase: number): Promise<void> {
+  const place = join(roots, EMPTY_IMAGE.slice('sha256:'.length));
+  await mkdir(join(place, 'rootfs'), { recursive: true });
+  await writeFile(join(place, 'image.json'), JSON.stringify({ digest: EMPTY_IMAGE, sizeBytes: 0, idBase }));
+}
+
+/** The init alone, in an image without a file. */
+function emptyAttempt(attempt: string): SealedAttempt {
+  const { diskBytes: bytes, diskInodes: inodes, logBytes } = PROBE.limits;
+  const user = { uid: 0, gid: 0, additionalGids: [] };
+  const command = [INIT_PATH, '--version'];
+  const spec = { sandbox: PROBE, user, command, env: [], cwd: '/', hostname: 'doctor' };
+  const streams = { logBytes, stdin: '', stdout: '', stderr: '' };
+  const executor = { imageDigest: EMPTY_IMAGE, merged: [], spec, files: [], folders: [], ...streams };
+  return { attempt, slot: 0, bytes, inodes, trees: [], executors: [executor], outputs: [] };
 }
 
 function summary({ runtime, grade, observed }: Evidence): string {

@@ -376,11 +376,12 @@ sub confine {
 # be empty), which are opened from within ROOT as UID. DONE begins with a line by which this process is known, its id and
 # its start time; written last are four netstrings, the bytes of both streams and what went wrong with both paths.
 sub step_launch {
-    my ($id, $folder, $done_path, $limit, $root, $uid, $gid, $stdin, $stdout, $stderr, @conmon) = @_;
+    my ($id, $folder, $done_path, $limit, $log_group, $root, $uid, $gid, $stdin, $stdout, $stderr, @conmon) = @_;
     setsid();
     my (@logs, @readers, @writers);
     for my $name ('stdout', 'stderr') {
-        sysopen my $log, "$folder/$name", O_WRONLY | O_CREAT | O_TRUNC, 0600 or fail("open $folder/$name");
+        sysopen my $log, "$folder/$name", O_WRONLY | O_CREAT | O_TRUNC, 0640 or fail("open $folder/$name");
+        chown 0, $log_group, $log or fail("chown $folder/$name");
         syscall($SYS{fallocate}, fileno $log, 1, 0, $limit + 0) == 0 or fail("reserve $limit bytes for the log");
         pipe my $reader, my $writer or fail('pipe');
         chown $uid, $gid, $writer or fail('chown pipe');
@@ -388,7 +389,8 @@ sub step_launch {
         push @readers, $reader;
         push @writers, $writer;
     }
-    sysopen my $done, $done_path, O_WRONLY | O_CREAT | O_TRUNC, 0600 or fail("open $done_path");
+    sysopen my $done, $done_path, O_WRONLY | O_CREAT | O_TRUNC, 0640 or fail("open $done_path");
+    chown 0, $log_group, $done or fail("chown $done_path");
     syswrite $done, "$$ " . start_time() . "\n" or fail("write $done_path");
     sysopen my $input, $stdin eq '' ? '/dev/null' : $stdin, O_RDONLY | O_NOFOLLOW or fail("open stdin $stdin");
     pipe my $sync, my $sync_w or fail('pipe');

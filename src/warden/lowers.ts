@@ -4,7 +4,6 @@ import { BulkheadError } from '../errors.ts';
 import type { Hand } from './hand.ts';
 import type { RunFolders } from './run-folders.ts';
 import * as step from './steps.ts';
-import type { MappedImage } from './warden.ts';
 
 /** Images as the containers of one slot see them, mounted once for each slot and image and kept. */
 export interface Lowers {
@@ -12,6 +11,12 @@ export interface Lowers {
   name(slot: number, digest: string): string;
   add(slot: number, image: MappedImage): Promise<void>;
   forget(digest: string): Promise<void>;
+}
+
+export interface MappedImage {
+  readonly digest: string;
+  readonly rootfs: string;
+  readonly idBase: number;
 }
 
 const ID_RANGE = 65_536;

@@ -6,20 +6,38 @@ export function netstring(value: string | Uint8Array): Buffer {
 
 const COMMA = Buffer.from(',');
 
+/** The digits of the largest length that is ever written. */
+const MAX_DIGITS = 16;
+
 /** Takes a stream of netstrings apart, however it is cut. */
 export class NetstringReader {
+  readonly #maxBytes: number;
   #rest: Buffer = Buffer.alloc(0);
 
-  /** The strings that are complete with these bytes. */
+  /** `maxBytes`: longer strings are refused, from a sender that isn't trusted. */
+  constructor(maxBytes = Number.MAX_SAFE_INTEGER) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The strings that are complete with these bytes. Throws `RangeError` where what came can't become one. */
   push(bytes: Uint8Array): Buffer[] {
     this.#rest = this.#rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#rest, bytes]);
     const { fields, at } = take(this.#rest);
     this.#rest = this.#rest.subarray(at);
+    this.#refuseTooLong();
     return fields;
   }
 
   static split(bytes: Buffer): Buffer[] {
     return take(bytes).fields;
+  }
+
+  #refuseTooLong(): void {
+    const head = this.#rest.toString('latin1', 0, MAX_DIGITS + 1);
+    const [digits = '', ...after] = head.split(':');
+    const isLength = /^\d*$/.test(digits) && (after.length > 0 || head.length <= MAX_DIGITS);
+    if (!isLength || Number(digits) > this.#maxBytes)
+      throw new RangeError(`what came is no netstring of at most ${this.#maxBytes} bytes`);
   }
 }
 

@@ -15,6 +15,8 @@ export interface RunFolders {
   readonly runtime: string;
   /** Exit codes, and what the drains say at the end. */
   readonly exits: string;
+  /** Empty: where programs in a jail build their root, each in a namespace of its own. */
+  readonly jail: string;
 }
 
 export function runFolders(base: string, dataFolder: string): RunFolders {
@@ -28,5 +30,6 @@ export function runFolders(base: string, dataFolder: string): RunFolders {
     roots: join(root, 'roots'),
     runtime: join(root, 'runtime'),
     exits: join(root, 'exits'),
+    jail: join(root, 'jail'),
   };
 }

@@ -128,6 +128,8 @@ export interface Launch {
   readonly folder: string;
   readonly done: string;
   readonly logBytes: number;
+  /** Group that may read the logs. */
+  readonly readers: number;
   /** Where the paths of `stdout` and `stderr` are opened, as which user. */
   readonly root: string;
   readonly uid: number;
@@ -147,6 +149,7 @@ export function launch(l: Launch): Step {
     absolute(l.folder),
     absolute(l.done),
     whole(l.logBytes),
+    whole(l.readers),
     absolute(l.root),
     whole(l.uid),
     whole(l.gid),

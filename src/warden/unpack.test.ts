@@ -16,12 +16,14 @@ type Folder = Awaited<ReturnType<typeof temporaryFolder>>;
 async function layoutOf(
   folder: Folder,
   ...layers: readonly TarEntry[][]
-): Promise<{ layout: string; digest: string; destination: string; idBase: number }> {
+): Promise<{ layout: string; digest: string; destination: string; idBase: number; jail: string }> {
   const layout = folder.at('layout');
   const [image] = await writeLayout(layout, [{ names: ['x'], layers }]);
   const digest = image?.digest ?? '';
   await promisify(execFile)('umoci', ['tag', '--image', `${layout}:x`, digest.slice('sha256:'.length)]);
-  return { layout, digest, destination: folder.at('root'), idBase: ID_BASE };
+  await Promise.all([mkdir(folder.at('jail')), mkdir(folder.at('roots'))]);
+  const destination = folder.at('roots', 'root');
+  return { layout, digest, destination, idBase: ID_BASE, jail: folder.at('jail') };
 }
 
 it('unpacks under the id map', async () => {
@@ -31,13 +33,16 @@ it('unpacks under the id map', async () => {
   ]);
   const unpacked = await unpackImage(request, NEVER);
   expect(unpacked.sizeBytes).toBeGreaterThan(1_000_000);
-  expect(await lstat(folder.at('root', 'home', 'user', 'f'))).toMatchObject({
+  expect(await lstat(folder.at('roots', 'root', 'home', 'user', 'f'))).toMatchObject({
     uid: ID_BASE + 1000,
     gid: ID_BASE + 50,
     size: 4,
   });
-  expect(await lstat(folder.at('root', 'bin', 'busybox'))).toMatchObject({ uid: ID_BASE, gid: ID_BASE });
-  expect((await readdir(folder.path)).toSorted()).toEqual(['layout', 'root']);
+  expect(await lstat(folder.at('roots', 'root', 'bin', 'busybox'))).toMatchObject({
+    uid: ID_BASE,
+    gid: ID_BASE,
+  });
+  expect((await readdir(folder.path)).toSorted()).toEqual(['jail', 'layout', 'roots']);
 });
 
 it('leaves no device node, which umoci alone does make', async () => {
@@ -62,8 +67,8 @@ it('leaves no device node, which umoci alone does make', async () => {
   expect((await lstat(folder.at('control', 'dev', 'sda'))).isBlockDevice()).toBe(true);
 
   await unpackImage(request, NEVER);
-  expect(await readdir(folder.at('root', 'dev'))).toEqual([]);
-  expect(await readdir(folder.at('root'))).toEqual(['dev']);
+  expect(await readdir(folder.at('roots', 'root', 'dev'))).toEqual([]);
+  expect(await readdir(folder.at('roots', 'root'))).toEqual(['dev']);
 });
 
 it('a layer cannot write outside, by "..", an absolute path or a symlink', async () => {
@@ -104,8 +109,8 @@ it('takes whiteouts away', async () => {
     { path: 'b/new', content: '4' },
   ]);
   await unpackImage(request, NEVER);
-  expect(await readdir(folder.at('root', 'a'))).toEqual(['y']);
-  expect(await readdir(folder.at('root', 'b'))).toEqual(['new']);
+  expect(await readdir(folder.at('roots', 'root', 'a'))).toEqual(['y']);
+  expect(await readdir(folder.at('roots', 'root', 'b'))).toEqual(['new']);
 });
 
 it('folders that no layer lists belong to root inside, not to root of the host', async () => {
@@ -113,7 +118,7 @@ it('folders that no layer lists belong to root inside, not to root of the host',
   const request = await layoutOf(folder, [{ path: 'opt/tool/bin/x', uid: 5, content: '' }]);
   await unpackImage(request, NEVER);
   for (const path of [['opt'], ['opt', 'tool'], ['opt', 'tool', 'bin']]) {
-    const { uid, gid, mode } = await lstat(folder.at('root', ...path));
+    const { uid, gid, mode } = await lstat(folder.at('roots', 'root', ...path));
     expect([uid, gid, mode & 0o777]).toEqual([ID_BASE, ID_BASE, 0o755]);
   }
 });
@@ -125,7 +130,7 @@ it('opens a root that only uid 0 might enter', async () => {
     { path: 'f', content: '' },
   ]);
   await unpackImage(request, NEVER);
-  expect((await lstat(folder.at('root'))).mode & 0o777).toBe(0o755);
+  expect((await lstat(folder.at('roots', 'root'))).mode & 0o777).toBe(0o755);
 });
 
 it('leaves nothing behind where the layout is damaged', async () => {
@@ -140,7 +145,7 @@ it('leaves nothing behind where the layout is damaged', async () => {
     code: 'image-invalid',
     message: expect.stringMatching(/umoci can't unpack/),
   });
-  expect(await readdir(folder.path)).toEqual(['layout']);
+  expect(await readdir(folder.at('roots'))).toEqual([]);
 });
 
 it('a canceled one leaves nothing behind, and no umoci runs on', async () => {
@@ -151,7 +156,7 @@ it('a canceled one leaves nothing behind, and no umoci runs on', async () => {
   const running = unpackImage(request, controller.signal);
   setImmediate(() => controller.abort());
   await expect(running).rejects.toMatchObject({ code: 'canceled' });
-  expect(await readdir(folder.path)).toEqual(['layout']);
+  expect(await readdir(folder.at('roots'))).toEqual([]);
 });
 
 it('what an earlier try left is no hindrance', async () => {
@@ -159,10 +164,10 @@ it('what an earlier try left is no hindrance', async () => {
   const request = await layoutOf(folder, [{ path: 'f', content: '' }]);
   await mkdir(folder.at('root.partial', 'old'), { recursive: true });
   await unpackImage(request, NEVER);
-  expect(await readdir(folder.at('root'))).toEqual(['f']);
-  await discardImage(folder.at('root'));
-  await discardImage(folder.at('root'));
-  expect(await readdir(folder.path)).toEqual(['layout']);
+  expect(await readdir(folder.at('roots', 'root'))).toEqual(['f']);
+  await discardImage(folder.at('roots', 'root'));
+  await discardImage(folder.at('roots', 'root'));
+  expect(await readdir(folder.at('roots'))).toEqual([]);
 });
 
 it.each([
@@ -179,6 +184,7 @@ it.each([
     destination: '/nowhere/root',
     digest: `sha256:${'a'.repeat(64)}`,
     idBase: ID_BASE,
+    jail: '/nowhere/jail',
   };
   await expect(unpackImage({ ...sound, ...change }, NEVER)).rejects.toMatchObject({ code: 'warden' });
 });

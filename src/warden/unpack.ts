@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { BulkheadError } from '../errors.ts';
+import { spawnJailed, SYSTEM_PLACES } from './jail.ts';
 
 export interface UnpackRequest {
   /** An OCI image layout of our own, in which the manifest is tagged by the hexadecimal digits of its digest. */
@@ -14,6 +15,8 @@ export interface UnpackRequest {
   readonly destination: string;
   /** Id inside + `idBase` = id on this host, for the ids 0 to 65,535. */
   readonly idBase: number;
+  /** An empty folder on which umoci's own view of the host is built: the layout, the destination, and no more. */
+  readonly jail: string;
 }
 
 export interface Unpacked {
@@ -25,7 +28,7 @@ export interface Unpacked {
 const ID_COUNT = 65_536;
 const MAX_ID = 2 ** 32 - 2;
 const STDERR_BYTES = 64 * 1024;
-/** What setpriv(1) ends with where there is no such command. */
+/** What env(1) ends with where there is no such command. */
 const NOT_FOUND = 127;
 
 /**
@@ -44,7 +47,7 @@ export async function unpackImage(request: UnpackRequest, signal: AbortSignal): 
     const image = `${basename(layout)}:${request.digest.slice('sha256:'.length)}`;
     await runUmoci(
       ['raw', 'unpack', '--uid-map', map, '--gid-map', map, '--image', image, partial],
-      dirname(layout),
+      request,
       signal,
     );
     const unpacked = await settle(partial, idBase);
@@ -114,16 +117,43 @@ async function settle(root: string, idBase: number): Promise<Unpacked> {
   return { sizeBytes, files };
 }
 
-async function runUmoci(argv: readonly string[], cwd: string, signal: AbortSignal): Promise<void> {
+/** CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD, SETFCAP: what unpacking for other ids takes. */
+const UNPACKING_CAPABILITIES = [0, 1, 3, 4, 27, 31];
+
+async function runUmoci(
+  argv: readonly string[],
+  { layout, destination, jail }: UnpackRequest,
+  signal: AbortSignal,
+): Promise<void> {
   signal.throwIfAborted();
-  // It dies with this process, or it would go on filling a folder that the next start removes.
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'umoci', ...argv], {
-    cwd,
-    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-    signal,
-    killSignal: 'SIGKILL',
-  });
+  // The layout is somebody else's, and so is what its layers lead umoci to: in the jail there is nothing else to reach.
+  const child = spawnJailed(
+    {
+      root: jail,
+      uid: 0,
+      gid: 0,
+      capabilities: UNPACKING_CAPABILITIES,
+      places: [
+        ...SYSTEM_PLACES,
+        { how: 'ro', path: '/proc' },
+        { how: 'tmp', path: '/tmp' },
+        { how: 'strange', path: layout },
+        { how: 'rw', path: dirname(destination) },
+      ],
+      cwd: dirname(layout),
+    },
+    ['/usr/bin/env', 'umoci', ...argv],
+    {
+      env: {
+        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        LC_ALL: 'C',
+        HOME: '/tmp',
+      },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      signal,
+    },
+  );
+  if (child.stderr === null) throw new BulkheadError('internal', 'umoci has no standard error');
   const [stderr, outcome] = await Promise.all([tail(child.stderr), ended(child)]);
   signal.throwIfAborted();
   if (outcome instanceof Error) throw outcome;

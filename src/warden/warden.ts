@@ -1,47 +1,95 @@
 import type { ExecutorSpec } from '../backends/oci/compile.ts';
-import type { Evidence, Sandbox } from '../sandbox/sandbox.ts';
+import type { Evidence } from '../sandbox/sandbox.ts';
+import type { Wanted } from './confined-tree.ts';
 
 /**
- * The only way to what needs privilege: mounts, id maps, cgroups, starting the runtime, reading back. A closed list,
- * each request typed and checked again here, so that it can move into a process of its own without a change.
+ * The only way to what needs privilege: mounts, id maps, cgroups, starting the runtime, reading back. A closed list of
+ * requests, each plain data in and out, so that the warden can be a process of its own. An attempt is sealed when it is
+ * opened: later requests name it and its executors, and say nothing of what is to be done.
  */
 export interface Warden {
   readonly abilities: HostAbilities;
-  /** An empty file system of that size for a slot. Throws `disk-full`. */
-  openDisk(request: DiskRequest): Promise<void>;
-  /** Back into the pool, or removed. Everything of the slot must be dead. */
-  closeDisk(slot: number): Promise<void>;
-  /** Whether a slot's disk is there: an attempt whose disk is gone was on a host that was restarted since. */
-  hasDisk(slot: number): Promise<boolean>;
-  /** An image as the containers of a slot will see it: a folder below the run folders, kept until `forgetImage`. */
-  mapImage(slot: number, image: MappedImage): Promise<void>;
-  /** Before an image is removed. */
-  forgetImage(digest: string): Promise<void>;
+  readonly folders: WardenFolders;
+  /** A disk for the attempt. Throws `disk-full`, and `conflict` for a name or a slot that was given away. */
+  openAttempt(attempt: SealedAttempt): Promise<void>;
+  /** Its disk is there: a restart of the host takes it. */
+  hasDisk(request: AttemptName): Promise<boolean>;
   /** The task's shared folders, empty, owned by who runs the first executor; safe to repeat. */
-  makeWorkspace(request: WorkspaceRequest): Promise<Workspace>;
-  /** Gives all that is in the workspace to another user. */
-  chownWorkspace(slot: number, uid: number, gid: number): Promise<void>;
+  makeWorkspace(request: AttemptName & { readonly links: readonly LinkedInput[] }): Promise<Workspace>;
   /** Throws `disk-full` or `warden` where a write to the task's disk was lost. */
-  syncDisk(slot: number): Promise<void>;
-  /** Root file system, container, evidence: all but the first instruction. Throws `runtime` and `evidence`. */
-  create(request: CreateRequest): Promise<Created>;
-  start(container: string): Promise<void>;
-  /** Created, and not started yet: its first process still waits. False where it was let go and nobody had time to note it. */
-  awaitsStart(container: string): boolean;
-  /** Kills every process of the container; nothing where there is none. */
-  kill(container: string): Promise<void>;
+  syncDisk(request: AttemptName): Promise<void>;
+  /**
+   * Root file system, container, evidence: all but the first instruction. What stays of an earlier try is removed first.
+   * Throws `runtime` and `evidence`; then nothing of it stays.
+   */
+  create(request: ExecutorName): Promise<Created>;
+  start(request: ExecutorName): Promise<void>;
+  /** Created, and not started yet. */
+  awaitsStart(request: ExecutorName): Promise<boolean>;
+  /** Kills every process of the attempt; nothing where there is none. */
+  kill(request: AttemptName): Promise<void>;
   /** What the kernel counted; to be asked before `remove`. */
-  counters(container: string, slot: number): Promise<Counters>;
+  counters(request: ExecutorName): Promise<Counters>;
   /** Removes the container and its root file system. Safe to repeat. */
-  remove(container: string): Promise<void>;
+  remove(request: ExecutorName): Promise<void>;
   /** The conmon of a container still lives, so that an exit code will come. */
-  isWatched(folder: string): Promise<boolean>;
-  /** Where exit codes and the drains' last words appear, by container. */
+  isWatched(request: ExecutorName): Promise<boolean>;
+  /** Removes all of it but the logs. Everything of it must be dead; nothing happens where it isn't open. */
+  closeAttempt(request: AttemptName): Promise<void>;
+  /** Removes the logs of attempts that aren't open. */
+  forgetAttempts(request: { readonly attempts: readonly string[] }): Promise<void>;
+  /** Ends and removes every container, mount, disk and loop device of this instance that no attempt named here has. */
+  sweep(request: { readonly attempts: readonly string[] }): Promise<void>;
+  /** Unmounts and removes what no open attempt needs; what runs goes on. */
+  close(): Promise<void>;
+}
+
+export interface WardenFolders {
+  /** Where exit codes and the drains' last words appear, by container: `ATTEMPT-INDEX`, `ATTEMPT-INDEX.done`. */
   readonly exits: string;
-  /** Ends and removes every container, mount, disk and loop device of this instance that isn't named. */
-  sweep(keep: { containers: readonly string[]; slots: readonly number[] }): Promise<void>;
-  /** Unmounts and removes what no kept slot needs; what runs goes on. */
-  close(options: { keep: readonly number[] }): Promise<void>;
+  /** `ATTEMPT/INDEX/stdout` and `stderr`. */
+  readonly logs: string;
+}
+
+export interface AttemptName {
+  readonly attempt: string;
+}
+
+export interface ExecutorName extends AttemptName {
+  readonly index: number;
+}
+
+/** Everything that an attempt may ever do on this host. */
+export interface SealedAttempt extends AttemptName {
+  readonly slot: number;
+  /** Size of its disk. */
+  readonly bytes: number;
+  readonly inodes: number;
+  /** Places in the container that the executors share; `/` alone: the whole root file system is shared. */
+  readonly trees: readonly string[];
+  readonly executors: readonly SealedExecutor[];
+  /** What may be read of its workspace after its end. */
+  readonly outputs: readonly Wanted[];
+}
+
+export interface SealedExecutor {
+  readonly imageDigest: string;
+  /** Of the trees, those at which the image has files that stay visible below the task's; of plain characters only. */
+  readonly merged: readonly string[];
+  /** What the runtime specification is compiled from, but for what the warden alone decides. */
+  readonly spec: Omit<
+    ExecutorSpec,
+    'id' | 'rootfs' | 'idBase' | 'binds' | 'init' | 'cgroupParent' | 'hardLimits'
+  >;
+  /** Files put into the root file system before the first instruction. */
+  readonly files: readonly SeedFile[];
+  /** Folders that must be there, by mode of the last one. */
+  readonly folders: readonly { readonly path: string; readonly mode: number }[];
+  readonly logBytes: number;
+  /** Paths in the workspace, or empty. Of stdin, a copy is handed over. */
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 export interface HostAbilities {
@@ -51,31 +99,6 @@ export interface HostAbilities {
   readonly idMappedMounts: boolean;
   /** `file://` inputs can appear without a copy. */
   readonly linkedInputs: boolean;
-}
-
-export interface DiskRequest {
-  readonly slot: number;
-  readonly bytes: number;
-  readonly inodes: number;
-}
-
-export interface MappedImage {
-  readonly digest: string;
-  readonly rootfs: string;
-  readonly idBase: number;
-}
-
-export interface WorkspaceRequest {
-  readonly slot: number;
-  /** Places in the container; `/` alone: the whole root file system is shared. */
-  readonly trees: readonly string[];
-  /** Of the first executor: ids inside. */
-  readonly uid: number;
-  readonly gid: number;
-  readonly imageDigest: string;
-  readonly sandbox: Sandbox;
-  /** Inputs that appear without being copied; none where the host can't, or the whole root file system is shared. */
-  readonly links: readonly LinkedInput[];
 }
 
 /** A regular file below a folder of the host that stands for an input. */
@@ -96,33 +119,6 @@ export interface Workspace {
   /** Host ids of the first executor's user. */
   readonly uid: number;
   readonly gid: number;
-}
-
-export interface CreateRequest {
-  readonly container: string;
-  readonly slot: number;
-  /** Position of the executor; its writable layer. */
-  readonly index: number;
-  readonly imageDigest: string;
-  /** The host folder for bundle and logs. */
-  readonly folder: string;
-  readonly trees: readonly string[];
-  /** Of the trees, those at which the image has files that stay visible below the task's; of plain characters only. */
-  readonly merged: readonly string[];
-  /** What the runtime specification is compiled from, but for what the warden alone decides. */
-  readonly spec: Omit<
-    ExecutorSpec,
-    'id' | 'rootfs' | 'idBase' | 'binds' | 'init' | 'cgroupParent' | 'hardLimits'
-  >;
-  /** Files put into the root file system before the first instruction. */
-  readonly files: readonly SeedFile[];
-  /** Folders that must be there, by mode of the last one. */
-  readonly folders: readonly { readonly path: string; readonly mode: number }[];
-  readonly logBytes: number;
-  /** Paths in the workspace, or empty. Of stdin, a copy is handed over. */
-  readonly stdin: string;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 export interface SeedFile {

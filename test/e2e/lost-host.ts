@@ -14,7 +14,7 @@ import { until } from '../poll.ts';
 export async function loseHost({ folder }: TestServer): Promise<void> {
   const run = runFolders('/run/bulkhead', join(folder, 'data'));
   // Nobody must write an exit code any more: those who wait for containers die before these.
-  const attempts = join(folder, 'data', 'work', 'attempts');
+  const attempts = join(folder, 'data', 'work', 'containers');
   const executors = (await folders(attempts)).flatMap(async (attempt) => await folders(attempt));
   const paths = (await Promise.all(executors)).flat();
   const watchers = await Promise.all(paths.map(async (path) => await number(join(path, 'conmon.pid'))));

@@ -94,7 +94,7 @@ test('a container whose conmon was killed is ended, since nobody can tell its ex
     resources: { disk_gb: 32 / 1024 },
     executors: [{ image: 'busybox:latest', command: ['sh', '-c', 'sleep 600; sleep 600', mark] }],
   });
-  const folder = small.at('disk', 'work', 'attempts', `${id}-1`, '0');
+  const folder = small.at('disk', 'work', 'containers', `${id}-1`, '0');
   await until(async () => (await processesWith(mark)).length > 0, { what: 'the task to run' });
   process.kill(Number(await readFile(join(folder, 'conmon.pid'), 'utf8')), 'SIGKILL');
   const task = await server.ended(id);

@@ -2,17 +2,15 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findLeftovers } from '../../scripts/demo/leftovers.ts';
-import type { Backend, Handle } from '../../src/backends/backend.ts';
+import type { Backend } from '../../src/backends/backend.ts';
 import { createOciBackend } from '../../src/backends/oci/backend.ts';
 import { createStaging } from '../../src/backends/oci/staging.ts';
 import { createImageProvider } from '../../src/images/provider.ts';
-import { resolveUser } from '../../src/images/user.ts';
 import { createFileStorage } from '../../src/storage/file.ts';
 import { createStorages } from '../../src/storage/registry.ts';
 import { openLocalWarden } from '../../src/warden/local-warden.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
 import { createConfinedTrees } from '../../src/warden/tree.ts';
-import { discardImage, unpackImage } from '../../src/warden/unpack.ts';
 import type { Warden } from '../../src/warden/warden.ts';
 import { busyboxLayout } from '../fixtures/images.ts';
 import { writeBoxLayout } from './images.ts';
@@ -26,6 +24,8 @@ export interface Instance {
   /** A root of `file://`, writable. */
   readonly files: string;
   readonly folder: string;
+  /** Where the warden has an unpacked image. */
+  rootfs(digest: string): string;
   /** What the next server does: the first is closed, what runs goes on, and is found. */
   reopen(): Promise<Backend>;
   /** Ends the instance, names what it left on the machine, and removes its folders. */
@@ -40,7 +40,6 @@ export async function openInstance(alter = (warden: Warden): Warden => warden): 
   const own = join(folder, 'layouts');
   await writeBoxLayout(own);
   const layouts = [await busyboxLayout(), own];
-  const held = new Map<unknown, Handle>();
   let opened = await open();
 
   async function open(): Promise<{ backend: Backend; warden: Warden }> {
@@ -52,6 +51,10 @@ export async function openInstance(alter = (warden: Warden): Warden => warden): 
       runtime: 'auto',
       idBase: ID_BASE,
       poolSize: 2,
+      logFolder: join(folder, 'logs'),
+      imageFolders: { roots: join(folder, 'images', 'roots'), work: join(folder, 'images', 'work') },
+      readers: 0,
+      siteRoots: [{ path: files, write: true }],
     });
     const trees = createConfinedTrees();
     const backend = await createOciBackend({
@@ -61,9 +64,7 @@ export async function openInstance(alter = (warden: Warden): Warden => warden): 
         layouts,
         registries: [],
         onlyListedRegistries: true,
-        idBase: ID_BASE,
-        unpack: unpackImage,
-        discard: discardImage,
+        unpacked: warden,
         limits: {
           imageBytes: 2 ** 30,
           imageFiles: 10_000,
@@ -81,7 +82,7 @@ export async function openInstance(alter = (warden: Warden): Warden => warden): 
         missingOutputs: 'record',
         copiesAll: false,
       }),
-      resolveUser,
+      unpacked: warden,
       folder: join(folder, 'attempts'),
       diskFolder,
       slots: 8,
@@ -89,28 +90,12 @@ export async function openInstance(alter = (warden: Warden): Warden => warden): 
       textBytes: 16_384,
       now: Date.now,
     });
-    return { backend: remembering(backend), warden };
-  }
-
-  /** Handles that are not released, as the store knows them: what the next instance must keep. */
-  function remembering(backend: Backend): Backend {
-    return {
-      ...backend,
-      async prepare(attempt, progress, signal) {
-        const handle = await backend.prepare(attempt, progress, signal);
-        held.set(handle['id'], handle);
-        return handle;
-      },
-      async release(handle) {
-        await backend.release(handle);
-        held.delete(handle['id']);
-      },
-    };
+    return { backend, warden };
   }
 
   async function closeOpened(): Promise<void> {
     await opened.backend.close();
-    await opened.warden.close({ keep: [...held.values()].map(({ slot }) => Number(slot)) });
+    await opened.warden.close();
   }
 
   return {
@@ -119,6 +104,7 @@ export async function openInstance(alter = (warden: Warden): Warden => warden): 
     },
     files,
     folder,
+    rootfs: (digest) => join(folder, 'images', 'roots', digest.slice('sha256:'.length), 'rootfs'),
     async reopen() {
       await closeOpened();
       opened = await open();

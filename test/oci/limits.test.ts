@@ -201,7 +201,7 @@ async function result(bomb: Bomb): Promise<string> {
 }
 
 function attemptFolder(id: string): string {
-  return join(server.folder, 'data', 'work', 'attempts', `${id}-1`);
+  return join(server.folder, 'data', 'work', 'containers', `${id}-1`);
 }
 
 /** As its cgroup counts them. */

@@ -110,5 +110,5 @@ test('what was started before the host was, by its boot id, is lost in every ste
 });
 
 async function processOf(handle: Handle): Promise<string> {
-  return await readFile(join(instance.folder, 'attempts', ociHandle(handle).id, '0', 'pid'), 'utf8');
+  return await readFile(join(instance.folder, 'logs', ociHandle(handle).id, '0', 'pid'), 'utf8');
 }

@@ -33,7 +33,7 @@ export async function runJob(
   const handle = ociHandle(await prepared(backend, attempt));
   try {
     await backend.start(handle, attempt, 0);
-    const folder = join(instance.folder, 'attempts', handle.id, '0');
+    const folder = join(instance.folder, 'logs', handle.id, '0');
     if (during) await during({ backend, attempt, handle, pid: await firstProcess(folder) });
     const exit = await backend.wait(handle, attempt, 0);
     const staged =

@@ -28,7 +28,7 @@ let controls: Controls;
 beforeAll(async () => {
   instance = await openInstance();
   const { handle } = await runJob(instance, { image: 'box:latest', command: ['true'] });
-  controls = await openControls(handle.executors[0]?.unpacked.rootfs ?? '');
+  controls = await openControls(instance.rootfs(handle.executors[0]?.image.digest ?? ''));
 });
 afterAll(async () => {
   await controls.close();

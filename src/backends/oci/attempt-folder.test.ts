@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { attemptFolder, type AttemptFolder } from './attempt-folder.ts';
 
+/** No executor writes to its streams here. */
+const LOGS = '/nonexistent';
+
 test('a note is what was written last', async () => {
   const { folder } = await newFolder();
   expect(folder.killed.read()).toBeUndefined();
@@ -28,10 +31,10 @@ test('what was cut short is no note, and spoils no other', async () => {
   const { folder: before, path } = await newFolder();
   await before.killed.write({ reason: 'canceled' });
   await appendFile(join(path, 'notes'), '\nkilled {"reason":"wall-');
-  const folder = attemptFolder(path);
+  const folder = attemptFolder(path, LOGS);
   expect(folder.killed.read()).toEqual({ reason: 'canceled' });
   await folder.released.write({});
-  for (const each of [folder, attemptFolder(path)]) {
+  for (const each of [folder, attemptFolder(path, LOGS)]) {
     expect(each.killed.read()).toEqual({ reason: 'canceled' });
     expect(each.released.read()).toEqual({});
   }
@@ -40,11 +43,11 @@ test('what was cut short is no note, and spoils no other', async () => {
 test('the next process finds what this one wrote', async () => {
   const { folder, path } = await newFolder();
   await folder.killed.write({ reason: 'canceled' });
-  expect(attemptFolder(path).killed.read()).toEqual({ reason: 'canceled' });
+  expect(attemptFolder(path, LOGS).killed.read()).toEqual({ reason: 'canceled' });
 });
 
 async function newFolder(): Promise<{ folder: AttemptFolder; path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'attempt-folder-'));
   onTestFinished(() => rm(path, { recursive: true }));
-  return { folder: attemptFolder(path), path };
+  return { folder: attemptFolder(path, LOGS), path };
 }

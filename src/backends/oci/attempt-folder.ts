@@ -11,8 +11,6 @@ import type { TaskTree } from './task-tree.ts';
  */
 export interface AttemptFolder {
   readonly path: string;
-  /** Bundle and logs of one executor. */
-  executor(index: number): string;
   make(): Promise<void>;
   readonly workspace: Note<TaskTree>;
   readonly killed: Note<{ readonly reason: KillReason }>;
@@ -29,20 +27,18 @@ export interface Note<Value> {
   write(value: Value): Promise<void>;
 }
 
-/** Of all that write into it, one at a time may be in use: what it has read it doesn't read again. */
-export function attemptFolder(path: string): AttemptFolder {
+/** `logs`: where the warden keeps what its executors wrote. Of all that write into it, one at a time may be in use: what it has read it doesn't read again. */
+export function attemptFolder(path: string, logs: string): AttemptFolder {
   const notes = notesIn(join(path, 'notes'));
-  const executor = (index: number): string => join(path, String(index));
   return {
     path,
-    executor,
     make: async () => void (await mkdir(path, { recursive: true, mode: 0o700 })),
     workspace: notes('workspace'),
     killed: notes('killed'),
     released: notes('released'),
     started: (index) => notes(`started-${index}`, { isSynced: true }),
     exited: (index) => notes(`exited-${index}`),
-    log: (index, stream, offset, maxBytes) => part(join(executor(index), stream), offset, maxBytes),
+    log: (index, stream, offset, maxBytes) => part(join(logs, String(index), stream), offset, maxBytes),
   };
 }
 

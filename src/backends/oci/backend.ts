@@ -16,6 +16,7 @@ import { prepareImages } from './prepare.ts';
 import { createSlots } from './slots.ts';
 import type { TaskTree } from './task-tree.ts';
 import { nestedFolders } from './trees.ts';
+import { wantedOf } from './wanted.ts';
 
 /** Attempts as containers of an OCI runtime on this machine. All that needs privilege goes through the warden. */
 export async function createOciBackend(options: OciBackendOptions): Promise<Backend> {
@@ -23,8 +24,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   await mkdir(options.folder, { recursive: true, mode: 0o700 });
   const capacity = await measureCapacity(options);
   const slots = createSlots(capacity.slots);
-  const exits = watchExits(warden.exits);
-  const facts = rememberImageFacts(options);
+  const exits = watchExits(warden.folders.exits);
+  const facts = rememberImageFacts(options.unpacked);
   // Another one for each start of the kernel. Source: random(4).
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   /** Digests that this process holds for an attempt. */
@@ -42,7 +43,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   function folderOf({ id }: { readonly id: string }): AttemptFolder {
     const known = folders.get(id);
     if (known) return known;
-    const folder = attemptFolder(join(options.folder, id));
+    const folder = attemptFolder(join(options.folder, id), join(warden.folders.logs, id));
     if (!folder.released.read()) folders.set(id, folder);
     return folder;
   }
@@ -56,22 +57,21 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       const handle = ociHandle(given);
       await pin(handle);
       const links = await linkable(handle, attempt, signal);
-      const made = await makeWorkspace(handle, attempt, links);
+      const made = await makeWorkspace(handle, links);
       const linked = new Set(links.map(({ path }) => path));
       const nested = nestedFolders(attempt.document, handle.trees);
       await staging.stageIn(attempt, made, { linked, folders: nested }, signal);
     },
 
-    async start(given, attempt, index) {
+    async start(given, _attempt, index) {
       const handle = ociHandle(given);
       await pin(handle);
       await assertAlive(handle);
-      const container = containerName(handle.id, index);
-      const before = folderOf(handle).started(index).read();
-      if (before && !warden.awaitsStart(container)) return before.evidence;
+      const before = await started(handle, index);
+      if (before) return before.evidence;
       // The shared root file system can be mounted for one container at a time.
       if (handle.trees[0] === '/') await settled(handle.id);
-      return create(handle, attempt, index);
+      return create(handle, index);
     },
 
     async started(given, index) {
@@ -84,7 +84,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       const known = folderOf(handle).exited(index).read();
       if (known) return known;
       const container = containerName(handle.id, index);
-      const start = started(handle, index);
+      const start = await started(handle, index);
       if (!start) throw new BulkheadError('not-found', `executor ${index} was never started`);
       await assertPresent(handle);
       const finished = finishing.get(container) ?? finish(handle, attempt, index, start.at);
@@ -100,7 +100,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       const handle = ociHandle(given);
       await pin(handle);
       if ((attempt.document.outputs ?? []).length === 0) return { outputs: [], messages: [], failures: [] };
-      await warden.syncDisk(handle.slot);
+      await warden.syncDisk({ attempt: handle.id });
       return staging.stageOut(attempt, await workspace(handle), signal);
     },
 
@@ -109,7 +109,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       const folder = folderOf(handle);
       await folder.make();
       if (!folder.killed.read()) await folder.killed.write({ reason });
-      for (const index of handle.executors.keys()) await warden.kill(containerName(handle.id, index));
+      await warden.kill({ attempt: handle.id });
     },
 
     async release(given) {
@@ -128,16 +128,17 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
         await folder.released.write({});
         folders.delete(name);
       }
-      await warden.sweep({
-        containers: handles.flatMap((handle) =>
-          [...handle.executors.keys()].map((index) => containerName(handle.id, index)),
-        ),
-        slots: handles.map(({ slot }) => slot),
-      });
+      await warden.sweep({ attempts: [...ids] });
     },
 
     async readLog(given, index, stream, offset, maxBytes) {
-      return attemptFolder(join(options.folder, ociHandle(given).id)).log(index, stream, offset, maxBytes);
+      const { id } = ociHandle(given);
+      return attemptFolder(join(options.folder, id), join(warden.folders.logs, id)).log(
+        index,
+        stream,
+        offset,
+        maxBytes,
+      );
     },
 
     async close() {
@@ -160,9 +161,16 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     pinned.set(id, Promise.resolve(digests));
     try {
       await folderOf(handle).make();
-      await warden.openDisk({ slot, bytes, inodes });
+      await warden.openAttempt({
+        attempt: id,
+        slot,
+        bytes,
+        inodes,
+        trees,
+        executors: executors.map((_, index) => executorRequest(handle, attempt, index)),
+        outputs: (attempt.document.outputs ?? []).map(wantedOf),
+      });
       sizes.set(slot, size);
-      await mapImages(handle);
       if (signal.aborted) throw new BulkheadError('canceled', 'the task was canceled while it was prepared');
       return handle;
     } catch (error) {
@@ -172,26 +180,23 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   }
 
   /** The note is written just before: what still waits for its start was never started. */
-  function started(handle: OciHandle, index: number): ExecutorStart | undefined {
+  async function started(handle: OciHandle, index: number): Promise<ExecutorStart | undefined> {
     const note = folderOf(handle).started(index).read();
-    return note && !warden.awaitsStart(containerName(handle.id, index)) ? note : undefined;
+    return note && !(await warden.awaitsStart({ attempt: handle.id, index })) ? note : undefined;
   }
 
   /** A container, read back, then its first instruction; nothing of it stays where that fails. */
-  async function create(handle: OciHandle, attempt: Attempt, index: number): Promise<Evidence> {
-    const container = containerName(handle.id, index);
+  async function create(handle: OciHandle, index: number): Promise<Evidence> {
+    const executor = { attempt: handle.id, index };
     const folder = folderOf(handle);
+    const { evidence } = await warden.create(executor);
     try {
-      // Of an earlier process that was killed before it started what it had created.
-      await warden.remove(container);
-      await changeOwner(handle, index);
-      const { evidence } = await warden.create(executorRequest(handle, attempt, index, folder.path));
       await folder.started(index).write({ at: options.now(), evidence });
       await assertAlive(handle);
-      await warden.start(container);
+      await warden.start(executor);
       return evidence;
     } catch (error) {
-      await warden.remove(container);
+      await warden.remove(executor);
       await assertAlive(handle);
       throw error;
     }
@@ -205,10 +210,11 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   ): Promise<ExecutorExit> {
     const folder = folderOf(handle);
     const container = containerName(handle.id, index);
-    const exit = await exits.wait(container, () => warden.isWatched(folder.executor(index)));
+    const executor = { attempt: handle.id, index };
+    const exit = await exits.wait(container, () => warden.isWatched(executor));
     const killed = folder.killed.read();
     const [counters, stdout, stderr] = await Promise.all([
-      warden.counters(container, handle.slot),
+      warden.counters(executor),
       exit.stdoutBytes === 0 ? '' : head(folder, index, 'stdout'),
       exit.stderrBytes === 0 ? '' : head(folder, index, 'stderr'),
     ]);
@@ -224,7 +230,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     const result = { ...explained, startedAt, endedAt: Math.max(exit.endedAt, startedAt), stdout };
     await folder.exited(index).write(result);
     // Off the way to the next state; `release` waits for it.
-    const removal = warden.remove(container);
+    const removal = warden.remove(executor);
     removal.catch(() => {});
     removals.set(handle.id, [...(removals.get(handle.id) ?? []), removal]);
     return result;
@@ -235,8 +241,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     // Its slot may be another's by now.
     if (folder.released.read()) return;
     await settled(handle.id);
-    for (const index of handle.executors.keys()) await warden.remove(containerName(handle.id, index));
-    await warden.closeDisk(handle.slot);
+    await warden.closeAttempt({ attempt: handle.id });
     for (const digest of (await pinned.get(handle.id)) ?? []) images.release(digest);
     pinned.delete(handle.id);
     await folder.make();
@@ -264,12 +269,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       await images.acquire(image, () => {}, new AbortController().signal);
       digests.push(image.digest);
     }
-    await mapImages(handle);
     return digests;
-  }
-
-  async function mapImages(handle: OciHandle): Promise<void> {
-    for (const { unpacked } of handle.executors) await warden.mapImage(handle.slot, unpacked);
   }
 
   async function settled(id: string): Promise<void> {
@@ -277,24 +277,10 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     removals.delete(id);
   }
 
-  async function makeWorkspace(
-    handle: OciHandle,
-    attempt: Attempt,
-    links: readonly LinkedInput[],
-  ): Promise<TaskTree> {
-    const [first] = handle.executors;
-    if (!first) throw new BulkheadError('internal', 'a task without executors was prepared');
-    const { root, uid, gid } = await warden.makeWorkspace({
-      slot: handle.slot,
-      trees: handle.trees,
-      uid: first.user.uid,
-      gid: first.user.gid,
-      imageDigest: first.unpacked.digest,
-      sandbox: attempt.sandbox,
-      links,
-    });
-    await folderOf(handle).workspace.write({ root, uid, gid });
-    return { root, uid, gid };
+  async function makeWorkspace(handle: OciHandle, links: readonly LinkedInput[]): Promise<TaskTree> {
+    const made = await warden.makeWorkspace({ attempt: handle.id, links });
+    await folderOf(handle).workspace.write(made);
+    return made;
   }
 
   async function workspace(handle: OciHandle): Promise<TaskTree> {
@@ -314,25 +300,15 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     return staging.links(attempt, signal);
   }
 
-  /** Another image may run as another user: what earlier executors made must be writable for it. */
-  async function changeOwner(handle: OciHandle, index: number): Promise<void> {
-    const [before, now] = [handle.executors[index - 1]?.user, handle.executors[index]?.user];
-    if (!before || !now || (before.uid === now.uid && before.gid === now.gid) || handle.trees[0] === '/')
-      return;
-    await warden.chownWorkspace(handle.slot, now.uid, now.gid);
-    const { root, uid, gid } = await workspace(handle);
-    await folderOf(handle).workspace.write({
-      root,
-      uid: uid - before.uid + now.uid,
-      gid: gid - before.gid + now.gid,
-    });
-  }
-
   /** What an attempt has on its disk and in memory doesn't outlive a restart of the host. */
   async function assertPresent(handle: OciHandle): Promise<void> {
     if (handle.boot !== undefined && handle.boot !== boot)
       throw new BulkheadError('attempt-lost', 'the host was restarted, and what ran on it is gone');
-    if (pinned.has(handle.id) || folderOf(handle).released.read() || (await warden.hasDisk(handle.slot)))
+    if (
+      pinned.has(handle.id) ||
+      folderOf(handle).released.read() ||
+      (await warden.hasDisk({ attempt: handle.id }))
+    )
       return;
     throw new BulkheadError(
       'attempt-lost',

@@ -1,6 +1,6 @@
 import type { ImageProvider } from '../../images/images.ts';
 import type { Warden } from '../../warden/warden.ts';
-import type { RunningUser } from './environment.ts';
+import type { UnpackedImages } from '../../warden/unpacked-images.ts';
 import type { Staging } from './staging.ts';
 
 /** What the backend is made of. */
@@ -8,12 +8,8 @@ export interface OciBackendOptions {
   readonly warden: Warden;
   readonly images: ImageProvider;
   readonly staging: Staging;
-  /** An image's `user` by the passwd and group files of its root file system. */
-  readonly resolveUser: (
-    rootfs: string,
-    user: string,
-  ) => Promise<RunningUser & { readonly name: string | undefined }>;
-  /** Bundles and logs of attempts. */
+  readonly unpacked: UnpackedImages;
+  /** Notes of attempts: what this process must know of them after it was killed. */
   readonly folder: string;
   /** Where the task disks are: their file system's free bytes are the disk that can be given away. */
   readonly diskFolder: string;

@@ -1,22 +1,16 @@
-import { join } from 'node:path';
-import type { CreateRequest, SeedFile } from '../../warden/warden.ts';
+import type { SealedExecutor, SeedFile } from '../../warden/warden.ts';
 import { BulkheadError } from '../../errors.ts';
 import type { Attempt } from '../backend.ts';
 import { SPARE_HOME, environment, hostsFile, workdir } from './environment.ts';
-import { containerName, type OciHandle } from './handle.ts';
+import type { OciHandle } from './handle.ts';
 import { contains } from './trees.ts';
 
-/** What the warden is asked to create for one executor. Pure. */
-export function executorRequest(
-  handle: OciHandle,
-  attempt: Attempt,
-  index: number,
-  folder: string,
-): CreateRequest {
+/** What the warden creates for one executor. Pure. */
+export function executorRequest(handle: OciHandle, attempt: Attempt, index: number): SealedExecutor {
   const executor = attempt.document.executors[index];
   const prepared = handle.executors[index];
   if (!executor || !prepared) throw new BulkheadError('internal', `the task has no executor ${index}`);
-  const { user, home, image, unpacked } = prepared;
+  const { user, home, image } = prepared;
   const cwd = workdir(executor, image.config.workdir);
   const hostname = attempt.taskId.slice(0, 32);
   const isShared = (path: string): boolean =>
@@ -28,12 +22,7 @@ export function executorRequest(
     ...(home === SPARE_HOME ? [{ path: SPARE_HOME, mode: 0o777 }] : []),
   ].filter(({ path }) => path !== '/' && !isShared(path));
   return {
-    container: containerName(handle.id, index),
-    slot: handle.slot,
-    index,
-    imageDigest: unpacked.digest,
-    folder: join(folder, String(index)),
-    trees: handle.trees,
+    imageDigest: image.digest,
     merged: prepared.merged,
     spec: {
       sandbox: attempt.sandbox,

@@ -1,5 +1,5 @@
 import { BulkheadError } from '../../errors.ts';
-import type { ResolvedImage, UnpackedImage } from '../../images/images.ts';
+import type { ResolvedImage } from '../../images/images.ts';
 import type { Handle } from '../backend.ts';
 import type { RunningUser } from './environment.ts';
 
@@ -17,7 +17,6 @@ export type OciHandle = Handle & {
 
 export interface PreparedExecutor {
   readonly image: ResolvedImage;
-  readonly unpacked: UnpackedImage;
   readonly user: RunningUser & { readonly hasName: boolean };
   readonly home: string;
   /** Shared folders in which this image has files of its own: both show. */

@@ -1,40 +1,34 @@
-import type { UnpackedImage } from '../../images/images.ts';
-import type { OciBackendOptions } from './config.ts';
-import { hasFiles, ownerInside } from './image-folders.ts';
+import type { ImageFolder, ImageUser, UnpackedImages } from '../../warden/unpacked-images.ts';
 
 /** What was found out about unpacked images; it stays true, as an image's files are never changed and named by digest. */
 export interface ImageFacts {
-  readonly resolveUser: OciBackendOptions['resolveUser'];
-  readonly ownerInside: typeof ownerInside;
-  readonly hasFiles: typeof hasFiles;
+  user(digest: string, user: string): Promise<ImageUser>;
+  folder(digest: string, path: string): Promise<ImageFolder>;
 }
 
 /** More than the images of a busy site; what is asked for again is found out again. */
 const REMEMBERED = 1024;
 
-export function rememberImageFacts({ resolveUser }: Pick<OciBackendOptions, 'resolveUser'>): ImageFacts {
+export function rememberImageFacts(unpacked: UnpackedImages): ImageFacts {
   return {
-    resolveUser: remembered((rootfs: string, user: string) => `${rootfs}\0${user}`, resolveUser),
-    ownerInside: remembered(keyOf, ownerInside),
-    hasFiles: remembered(keyOf, hasFiles),
+    user: remembered(async (digest, user) => unpacked.imageUser({ digest, user })),
+    folder: remembered(async (digest, path) => {
+      const [found] = await unpacked.imageFolders({ digest, paths: [path] });
+      return found ?? { owner: null, isEmpty: true };
+    }),
   };
 }
 
-function keyOf({ rootfs, idBase }: UnpackedImage, path: string): string {
-  return `${idBase}\0${rootfs}\0${path}`;
-}
-
 /** An answer that failed is asked for again. */
-function remembered<Arguments extends unknown[], Answer>(
-  key: (...args: Arguments) => string,
-  ask: (...args: Arguments) => Promise<Answer>,
-): (...args: Arguments) => Promise<Answer> {
+function remembered<Answer>(
+  ask: (digest: string, what: string) => Promise<Answer>,
+): (digest: string, what: string) => Promise<Answer> {
   const answers = new Map<string, Promise<Answer>>();
-  return async (...args) => {
-    const name = key(...args);
+  return async (digest, what) => {
+    const name = `${digest}\0${what}`;
     const known = answers.get(name);
     if (known !== undefined) return await known;
-    const answer = ask(...args);
+    const answer = ask(digest, what);
     answers.set(name, answer);
     answer.catch(() => answers.delete(name));
     const [oldest] = answers.keys();

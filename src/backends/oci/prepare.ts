@@ -1,5 +1,5 @@
 import { BulkheadError } from '../../errors.ts';
-import type { ResolvedImage, UnpackedImage } from '../../images/images.ts';
+import type { ResolvedImage } from '../../images/images.ts';
 import type { TesExecutor } from '../../tes/task.ts';
 import type { Attempt } from '../backend.ts';
 import type { OciBackendOptions } from './config.ts';
@@ -30,18 +30,19 @@ export async function prepareImages(
   signal: AbortSignal,
 ): Promise<PreparedImages> {
   const resolved = new Map<string, ResolvedImage>();
-  const unpacked = new Map<string, UnpackedImage>();
+  const acquired = new Set<string>();
   try {
     for (const { image: reference } of attempt.document.executors) {
       if (!resolved.has(reference)) resolved.set(reference, await images.resolve(reference, signal));
     }
     for (const image of resolved.values()) {
-      if (unpacked.has(image.digest)) continue;
-      unpacked.set(image.digest, await images.acquire(image, progress, signal));
+      if (acquired.has(image.digest)) continue;
+      await images.acquire(image, progress, signal);
+      acquired.add(image.digest);
     }
     const executors = await Promise.all(
       attempt.document.executors.map((executor) =>
-        prepareExecutor(facts, attempt, executor, find(resolved, executor.image), unpacked),
+        prepareExecutor(facts, attempt, executor, find(resolved, executor.image)),
       ),
     );
     const extra = await missingWorkdirs(facts, attempt.document.executors, executors);
@@ -53,14 +54,14 @@ export async function prepareImages(
       executors: await Promise.all(
         executors.map(async (executor) => ({
           ...executor,
-          merged: await merged(facts, executor.unpacked, trees),
+          merged: await merged(facts, executor.image.digest, trees),
         })),
       ),
       trees,
-      digests: [...unpacked.keys()],
+      digests: [...acquired],
     };
   } catch (error) {
-    for (const digest of unpacked.keys()) images.release(digest);
+    for (const digest of acquired) images.release(digest);
     throw error;
   }
 }
@@ -70,10 +71,8 @@ async function prepareExecutor(
   attempt: Attempt,
   executor: TesExecutor,
   image: ResolvedImage,
-  unpacked: ReadonlyMap<string, UnpackedImage>,
 ): Promise<Omit<PreparedExecutor, 'merged'>> {
-  const root = find(unpacked, image.digest);
-  const own = await facts.resolveUser(root.rootfs, image.config.user);
+  const own = await facts.user(image.digest, image.config.user);
   const isRefusedRoot = own.uid === 0 && attempt.sandbox.privilege === 'nonroot';
   const user = isRefusedRoot
     ? { uid: NONROOT_ID, gid: NONROOT_ID, additionalGids: [], home: '/', name: undefined }
@@ -82,10 +81,10 @@ async function prepareExecutor(
   const setsHome =
     executor.env?.['HOME'] !== undefined || image.config.env.some((entry) => entry.startsWith('HOME='));
   const isWritable =
-    setsHome || (attempt.sandbox.rootfs === 'ephemeral' && (await facts.ownerInside(root, home)) === uid);
+    setsHome ||
+    (attempt.sandbox.rootfs === 'ephemeral' && (await facts.folder(image.digest, home)).owner === uid);
   return {
     image,
-    unpacked: root,
     user: { uid, gid, additionalGids, home, hasName: user.name !== undefined },
     home: isWritable ? home : SPARE_HOME,
   };
@@ -102,7 +101,7 @@ async function missingWorkdirs(
     const image = prepared[index];
     if (executor.workdir === undefined || !image) continue;
     const path = workdir(executor, image.image.config.workdir);
-    if (path !== '/' && (await facts.ownerInside(image.unpacked, path)) === undefined) missing.push(path);
+    if (path !== '/' && (await facts.folder(image.image.digest, path)).owner === null) missing.push(path);
   }
   return missing;
 }
@@ -112,10 +111,11 @@ function writableFolders(executors: readonly Omit<PreparedExecutor, 'merged'>[])
 }
 
 /** Shared folders in which the image has files too. What mount options can't spell is left to the task alone. */
-async function merged(facts: ImageFacts, image: UnpackedImage, trees: readonly string[]): Promise<string[]> {
+async function merged(facts: ImageFacts, digest: string, trees: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const tree of trees) {
-    if (tree !== '/' && /^[\w./+@%=-]+$/.test(tree) && (await facts.hasFiles(image, tree))) found.push(tree);
+    if (tree === '/' || !/^[\w./+@%=-]+$/.test(tree)) continue;
+    if (!(await facts.folder(digest, tree)).isEmpty) found.push(tree);
   }
   return found;
 }

@@ -1,12 +1,11 @@
 import { type BulkheadError, isBulkheadError } from '../../errors.ts';
 import type { HostFolders, Storage, Storages } from '../../storage/storage.ts';
 import type { OutputRecord } from '../../store/store.ts';
-import { normalPath } from '../../tes/path.ts';
 import type { TesOutput } from '../../tes/task.ts';
-import { hasWildcard } from '../../tes/wildcard.ts';
-import type { ConfinedTrees, TreeSource, TreeTarget, Wanted } from '../../warden/confined-tree.ts';
+import type { ConfinedTrees, TreeSource, TreeTarget } from '../../warden/confined-tree.ts';
 import type { Attempt, StageOutResult } from '../backend.ts';
 import type { TaskTree } from './task-tree.ts';
+import { wantedOf } from './wanted.ts';
 
 export interface StageOutRequest {
   readonly attempt: Pick<Attempt, 'document' | 'owner'>;
@@ -113,13 +112,6 @@ async function send(
 /** Executors may have run as different users, whose files are all the task's own. */
 function sourceOf({ root, uid, gid }: TaskTree): TreeSource {
   return { root, as: { uid, gid }, readsAll: true };
-}
-
-/** A directory that was declared as a file is taken as one: clients don't know what a tool will make. */
-function wantedOf({ path, path_prefix: prefix, type }: TesOutput): Wanted {
-  if (hasWildcard(path, prefix))
-    return { kind: 'glob', path, ...(prefix === undefined ? {} : { prefix: normalPath(prefix) }) };
-  return { kind: type === 'DIRECTORY' ? 'directory' : 'any', path: normalPath(path) };
 }
 
 function report(

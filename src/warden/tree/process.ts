@@ -5,20 +5,9 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { BulkheadError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
-import type { TreeSource, TreeTarget, Wanted } from '../confined-tree.ts';
 import { FrameReader } from './frames.ts';
+import type { TreeRequest } from './request.ts';
 import { setupFrames } from './setup.ts';
-
-/** What one run of src/warden/tree.pl is asked; plain data, so that another process can ask it. */
-export interface TreeRequest {
-  readonly mode: 'read' | 'write' | 'copy';
-  readonly from?: TreeSource & { readonly withContents: boolean };
-  readonly to?: TreeTarget;
-  /** For `read` and `copy`. */
-  readonly wanted: readonly Wanted[];
-  /** For `write` and `copy`: where each delivery or move goes. */
-  readonly places: readonly string[];
-}
 
 /** One run of src/warden/tree.pl, here or behind the warden's socket. */
 export interface TreeProcess {
@@ -81,8 +70,8 @@ export function treeProcess(run: {
 
 export interface TreeRun {
   readonly child: ChildProcess;
-  stop(): void;
-  ended(): Promise<string>;
+  readonly stop: () => void;
+  readonly ended: () => Promise<string>;
 }
 
 /** `streams`: pipes, or a socket that is the process's from now on. */

@@ -1,6 +1,6 @@
 import type { TreeLimits, TreeSource, TreeTarget, TreeUser, Wanted } from '../confined-tree.ts';
 import { frame } from './frames.ts';
-import type { TreeRequest } from './process.ts';
+import type { TreeRequest } from './request.ts';
 
 const DEFAULT_LIMITS: TreeLimits = { entries: 1_000_000, bytes: 2 ** 50, depth: 128 };
 

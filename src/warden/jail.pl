@@ -1,0 +1,119 @@
+#!/usr/bin/perl
+# Runs a program that sees a few folders of this host and nothing else, as a user without privilege or with few
+# capabilities. src/warden/jail.ts is its only caller. Needs perl-base alone.
+#
+#   jail.pl ROOT UID GID CAPABILITIES PARENT CWD {ro|rw|dev|strange|tmp PATH}... -- PROGRAM ARGUMENT...
+#
+# ROOT is an empty folder to build the new root on; CAPABILITIES a bit mask that is kept, decimal; PARENT the process
+# with which the program dies. Folders on the way to a PATH are made in the new root: what lies beside it isn't there.
+# `strange` is read-only and somebody else's: no symbolic link on the way to it is followed. A PATH that isn't there is
+# passed over.
+use strict;
+use warnings;
+use POSIX ();
+
+# System call numbers of x86_64 (linux/arch/x86/entry/syscalls/syscall_64.tbl).
+my %SYS = (
+    setgroups => 116, setresuid => 117, setresgid => 119, pivot_root => 155, prctl => 157, mount => 165, umount2 => 166,
+    unshare => 272, openat2 => 437, mount_setattr => 442,
+);
+my $CLONE_NEWNS = 0x20000;
+my ($MS_NOSUID, $MS_NODEV, $MS_BIND, $MS_REC, $MS_PRIVATE) = (2, 4, 0x1000, 0x4000, 0x40000);
+my $MNT_DETACH = 2;
+my ($ATTR_RDONLY, $ATTR_NOSUID, $ATTR_NODEV) = (1, 2, 4);
+my ($AT_FDCWD, $AT_RECURSIVE) = (-100, 0x8000);
+my ($O_PATH, $O_CLOEXEC, $RESOLVE_NO_SYMLINKS) = (010000000, 02000000, 4);
+my ($PR_SET_PDEATHSIG, $PR_SET_KEEPCAPS, $PR_CAPBSET_DROP, $PR_SET_NO_NEW_PRIVS, $SIGKILL) = (1, 8, 24, 38, 9);
+my $LAST_CAPABILITY = 63;
+my $nothing = "\0";
+
+die "x86_64 only\n" unless (POSIX::uname())[4] eq 'x86_64';
+my ($root, $uid, $gid, $capabilities, $parent, $cwd, @rest) = @ARGV;
+my @places;
+while (@rest && $rest[0] ne '--') {
+    push @places, [splice @rest, 0, 2];
+}
+shift @rest;
+die "no program\n" unless @rest;
+
+call('unshare', $CLONE_NEWNS);
+call('mount', $nothing, path('/'), $nothing, $MS_REC | $MS_PRIVATE, 0);
+call('mount', path('tmpfs'), path($root), path('tmpfs'), $MS_NOSUID | $MS_NODEV, path('mode=755,size=16m'));
+# A folder before what lies in it.
+for my $place (sort { $a->[1] cmp $b->[1] } @places) {
+    show(@$place);
+}
+my $old = "$root/.old";
+mkdir $old, 0700 or die "$old: $!\n";
+call('pivot_root', path($root), path($old));
+chdir '/' or die "/: $!\n";
+call('umount2', path('/.old'), $MNT_DETACH);
+rmdir '/.old';
+chdir $cwd or die "$cwd: $!\n";
+attributes('/', $ATTR_RDONLY, 0);
+
+syscall($SYS{prctl}, $PR_CAPBSET_DROP, $_, 0, 0, 0) for grep { !($capabilities & (1 << $_)) } 0 .. $LAST_CAPABILITY - 1;
+call('setgroups', 0, 0);
+call('setresgid', $gid + 0, $gid + 0, $gid + 0);
+call('setresuid', $uid + 0, $uid + 0, $uid + 0);
+call('prctl', $PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+die "not the user that was asked for\n" if $< != $uid || $> != $uid || "$(" ne "$gid" || "$)" ne "$gid";
+# After the change of user, which clears it.
+call('prctl', $PR_SET_PDEATHSIG, $SIGKILL, 0, 0, 0);
+POSIX::_exit(1) if getppid() != $parent;
+exec { $rest[0] } @rest or die "$rest[0]: $!\n";
+
+sub show {
+    my ($how, $path) = @_;
+    my $at = $root . $path;
+    make_way($at);
+    if ($how eq 'tmp') {
+        mkdir $at, 0700 or $!{EEXIST} or die "$at: $!\n";
+        call('mount', path('tmpfs'), path($at), path('tmpfs'), $MS_NOSUID | $MS_NODEV, path('mode=1777,size=512m'));
+        return;
+    }
+    my $source = $path;
+    if ($how eq 'strange') {
+        my $wanted = pack 'Q3', $O_PATH | $O_CLOEXEC, 0, $RESOLVE_NO_SYMLINKS;
+        my $fd = syscall($SYS{openat2}, $AT_FDCWD, path($path), $wanted, length $wanted);
+        die "$path: $!\n" if $fd < 0;
+        $source = "/proc/self/fd/$fd";
+    }
+    return if !lstat $path;
+    if ($how ne 'strange' && -l _ && !-e $at) {
+        symlink readlink($path), $at or die "$at: $!\n";
+        return;
+    }
+    if (!-e $at) {
+        if (-d "$source/.") { mkdir $at, 0755 or die "$at: $!\n" }
+        else { open my $file, '>', $at or die "$at: $!\n" }
+    }
+    call('mount', path($source), path($at), $nothing, $MS_BIND | $MS_REC, 0);
+    my $closed = $how eq 'ro' || $how eq 'strange';
+    attributes($at, $ATTR_NOSUID | ($how eq 'dev' ? 0 : $ATTR_NODEV) | ($closed ? $ATTR_RDONLY : 0), $AT_RECURSIVE);
+}
+
+sub make_way {
+    my ($at) = @_;
+    my @parts = split m{/}, substr $at, 1;
+    pop @parts;
+    my $here = '';
+    for my $part (@parts) {
+        $here .= "/$part";
+        mkdir $here, 0755 or $!{EEXIST} or die "$here: $!\n";
+    }
+}
+
+sub attributes {
+    my ($at, $set, $flags) = @_;
+    my $wanted = pack 'Q4', $set, 0, 0, 0;
+    call('mount_setattr', $AT_FDCWD, path($at), $flags, $wanted, length $wanted);
+}
+
+# perl hands a string to the kernel as a pointer only where it was never a number.
+sub path { return "$_[0]\0" }
+
+sub call {
+    my ($name, @arguments) = @_;
+    syscall($SYS{$name}, @arguments) == 0 or die "$name: $!\n";
+}

@@ -1,0 +1,91 @@
+import type { Socket } from 'node:net';
+import { BulkheadError, type ErrorCode } from '../../errors.ts';
+import { NetstringReader, netstring } from '../netstring.ts';
+
+/** Requests to the warden over one connection, many at once. A message is a netstring of JSON. */
+export interface Channel {
+  /** Throws what the warden threw, and `warden` where it is gone. An abort is passed on; the answer still comes. */
+  call(method: string, params: unknown, signal?: AbortSignal): Promise<unknown>;
+  close(): void;
+}
+
+export type FromServer =
+  | { readonly id: number; readonly method: string; readonly params: unknown }
+  | { readonly abort: number };
+
+export type FromWarden =
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly failure: Failure };
+
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** `onLost`: the warden ended the connection. */
+export function openChannel(socket: Socket, onLost: () => void): Channel {
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  let serial = 0;
+  let isClosed = false;
+
+  socket.on('error', () => {}); // `close` follows
+  socket.on('close', () => {
+    const lost = isLost();
+    for (const { reject } of waiting.values()) reject(lost);
+    waiting.clear();
+    if (!isClosed) onLost();
+    isClosed = true;
+  });
+  readMessages(socket, Number.MAX_SAFE_INTEGER, (text) => {
+    // Written by the warden, which is trusted.
+    const message: FromWarden = JSON.parse(text);
+    const pending = waiting.get(message.id);
+    waiting.delete(message.id);
+    if ('failure' in message)
+      pending?.reject(new BulkheadError(message.failure.code, message.failure.message));
+    else pending?.resolve(message.answer);
+  });
+
+  return {
+    async call(method, params, signal) {
+      if (isClosed || socket.destroyed) throw isLost();
+      serial += 1;
+      const id = serial;
+      const pending = Promise.withResolvers<unknown>();
+      waiting.set(id, pending);
+      const abort = (): void => void socket.write(encode({ abort: id }));
+      socket.write(encode({ id, method, params }));
+      if (signal?.aborted) abort();
+      else signal?.addEventListener('abort', abort, { once: true });
+      try {
+        return await pending.promise;
+      } finally {
+        signal?.removeEventListener('abort', abort);
+      }
+    },
+    close() {
+      isClosed = true;
+      socket.end();
+    },
+  };
+}
+
+export function encode(message: FromServer | FromWarden | object): Buffer {
+  return netstring(JSON.stringify(message));
+}
+
+/** Calls back with the text of each message; a connection on which that throws is ended. */
+export function readMessages(socket: Socket, maxBytes: number, take: (text: string) => void): void {
+  const reader = new NetstringReader(maxBytes);
+  socket.on('data', (bytes: Buffer) => {
+    try {
+      for (const message of reader.push(bytes)) take(message.toString('utf8'));
+    } catch (error) {
+      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+}
+
+function isLost(): BulkheadError {
+  return new BulkheadError('warden', 'the warden is gone; the server must be started again');
+}
