@@ -5,7 +5,8 @@ import type { TesTaskDocument } from '../tes/task.ts';
 /**
  * Where attempts run. The engine calls `prepare`, `stageIn`, then `start` and `wait` for each executor in
  * turn, `stageOut`, `release`; `kill` at any time. Each call is safe to repeat after a crash: it finds what was
- * done before. Implementations run the contract suite in `test/contract/backend.ts`.
+ * done before. What was lost by the host's fault, as by its restart, throws `attempt-lost`: nothing of that attempt goes on, and
+ * another may follow. Implementations run the contract suite in `test/contract/backend.ts`.
  */
 export interface Backend {
   readonly kind: string;
