@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend, Handle } from './backends/backend.ts';
 import type { Starts } from './engine/operation.ts';
@@ -16,6 +16,8 @@ export interface LeftoverSources {
   /** Holds a folder for each attempt, named TASK-NUMBER. */
   readonly attempts: string;
   readonly survey: () => Promise<readonly Trace[]>;
+  /** Removes what the warden has kept of attempts, by the names of their folders. */
+  readonly forget: (names: readonly string[]) => Promise<void>;
   /** Milliseconds that removing waits for attempts that are just beginning or ending. */
   readonly patienceMs?: number;
 }
@@ -106,10 +108,13 @@ export function createLeftovers(sources: LeftoverSources): Leftovers {
       const found = await find();
       const failures = new Map<string, string>();
       for (const { kind, name } of found) {
-        if (kind === 'attempt folder')
-          await rm(name, { recursive: true, force: true }).catch((error: unknown) =>
-            failures.set(name, why(error)),
-          );
+        if (kind !== 'attempt folder') continue;
+        try {
+          await sources.forget([basename(name)]);
+          await rm(name, { recursive: true, force: true });
+        } catch (error) {
+          failures.set(name, why(error));
+        }
       }
       await images.collect().catch(() => undefined);
       let problem = 'it could not be removed; the log of the server says more';

@@ -1,342 +1,157 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import packageFile from '../package.json' with { type: 'json' };
-import type { Authenticator } from './auth/authenticator.ts';
-import { createBasicAuthenticator } from './auth/basic.ts';
-import { createBearerAuthenticator } from './auth/bearer.ts';
-import { createCompositeAuthenticator } from './auth/composite.ts';
-import { createNoneAuthenticator } from './auth/none.ts';
-import type { Backend } from './backends/backend.ts';
-import { createOciBackend } from './backends/oci/backend.ts';
-import { createStaging } from './backends/oci/staging.ts';
-import type { Config } from './config/schema.ts';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { DoctorReport } from './cli/doctor-report.ts';
-import { createEngine } from './engine/service.ts';
-import { createHttpServer } from './http/server.ts';
-import type { ImageProvider, ImageUsage } from './images/images.ts';
-import { createImageProvider } from './images/provider.ts';
-import { openOperations } from './operations.ts';
-import { admit } from './policy/admission.ts';
-import { SUPPORTED_PARAMETERS } from './policy/parameters.ts';
-import type { SitePolicy } from './policy/site.ts';
-import { checkedRoot, createFileStorage } from './storage/file.ts';
-import type { FileRoot } from './storage/file-location.ts';
-import { deferredStorage } from './storage/deferred.ts';
-import { createStorages } from './storage/registry.ts';
+import type { Config } from './config/schema.ts';
+import { BulkheadError } from './errors.ts';
+import type { ServerStart } from './server-start.ts';
+import { siteRoots } from './site-roots.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
-import { DATABASE_NAME } from './store/sqlite/name.ts';
-import { openSqliteStore } from './store/sqlite/sqlite.ts';
-import { openLogFile, type LogFile } from './telemetry/log-file.ts';
-import { createLogger, type Logger } from './telemetry/logger.ts';
-import { observedBackend } from './telemetry/observed-backend.ts';
-import { observedStore } from './telemetry/observed-store.ts';
-import { Recorder } from './telemetry/recorder.ts';
-import type { ServiceDescription } from './tes/service-info.ts';
+import { type LogFile, openLogFile } from './telemetry/log-file.ts';
 import { examineHost } from './warden/doctor.ts';
-import { openLocalWarden } from './warden/local-warden.ts';
-import type { ReadyDisks } from './warden/ready-disks.ts';
-import { surveyHost } from './warden/survey.ts';
-import { createConfinedTrees } from './warden/tree.ts';
-import type { Warden } from './warden/warden.ts';
+import { type JailPlace, spawnJailed, SYSTEM_PLACES } from './warden/jail.ts';
+import { type LocalWarden, openLocalWarden } from './warden/local-warden.ts';
+import { runFolders } from './warden/run-folders.ts';
+import { prepareServerFolders, replaceable, showToServer } from './warden/server-folders.ts';
+import { findServerUser, type ServerUser } from './warden/server-user.ts';
+import { serveWarden } from './warden/wire/service.ts';
 
-const COLLECT_IMAGES_EVERY_MS = 10 * 60_000;
-const ID_CHARACTERS = 24;
 const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'auto' };
-/** The threads of the store hold little; what they take counts in the memory of an idle server. */
-const STORE_HEAP_MEGABYTES = 256;
 
 /** Finds out what this host can enforce, by trying. */
 export async function doctor(): Promise<DoctorReport> {
   return { checks: await examineHost(DOCTOR) };
 }
 
-/** Runs a server until it is told to stop. Throws `config`, `host`, `store…`, and what listening throws. */
-export async function serve(config: Config): Promise<void> {
-  const logFile = config.log.file === undefined ? undefined : openLogFile(config.log.file);
-  const logger = createLogger({
-    level: config.log.level,
-    format: config.log.format,
-    ...(logFile === undefined ? {} : { file: logFile }),
-  });
-  if (logFile !== undefined) reopenAtHangup(logFile, logger);
-  await mkdir(config.data, { recursive: true, mode: 0o700 });
-  const data = await realpath(config.data);
+/**
+ * This process becomes the warden, and starts the server as a child without privilege in a jail; it ends when the server
+ * does, with its exit code. Throws `config`, `host`, `store…`.
+ */
+export async function serve(config: Config): Promise<number> {
+  if (process.getuid?.() !== 0) {
+    throw new BulkheadError(
+      'host',
+      `bulkhead serve was started as user ${process.getuid?.()}; its warden needs root: start it as root. What speaks HTTP gives it up.`,
+    );
+  }
+  const user = await findServerUser(config.server.user, config.backend.id_base);
+  mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  const data = realpathSync(config.data);
   const lock = lockDataFolder(data);
-  const recorder = new Recorder();
-  const database = join(data, DATABASE_NAME);
-  const store = observedStore(
-    await openSqliteStore({ path: database, heapMegabytes: STORE_HEAP_MEGABYTES }),
-    recorder,
+  prepareServerFolders(
+    {
+      open: [config.backend.work],
+      shared: [data, config.images.store],
+      own: [join(config.backend.work, 'attempts'), join(data, 'compile-cache'), join(data, 'backups')],
+    },
+    user,
   );
-  const { warden, images, attempts, ...opened } = await openBackend(config, data);
-  const backend = observedBackend(opened.backend, recorder);
-  const engine = createEngine({
-    store,
-    backend,
-    now: Date.now,
-    logger,
-    limits: { retentionMs: config.limits.retention, attempts: config.limits.attempts },
-    holder: lock.instance,
-    forget: (taskIds) => forgetAttempts(attempts, warden, taskIds),
-  });
-  const operations = await openOperations({
-    config,
-    data,
-    database,
-    store,
-    engine,
-    backend,
-    images,
-    attempts,
-    recorder,
-    logger,
-    version: packageFile.version,
-    backendAnswers: async () => await warden.hasDisk({ attempt: 'none' }),
-    reclaim: async () => {
-      await warden.trim();
-      await collectImages(images, logger);
+  const accounts = [config.auth.users_file, config.auth.tokens_file];
+  showToServer(
+    accounts.filter((file) => file.startsWith(`${data}/`)),
+    user,
+  );
+  const warden = await openWarden(config, data, user);
+  const run = runFolders(config.backend.run, data);
+  const socket = join(run.root, 'warden', 'socket');
+  const greeting: ServerStart = { config, data, instance: lock.instance };
+  const service = await serveWarden({ warden, socket, ...user, greeting });
+  const log = config.log.file === undefined ? undefined : openLogFile(config.log.file);
+  const server = spawnJailed(
+    {
+      root: run.jail,
+      ...user,
+      capabilities: [],
+      places: serverPlaces(config, data, dirname(socket), run.exits),
+      cwd: '/',
     },
-    survey: async () =>
-      await surveyHost({
-        dataFolder: data,
-        runFolder: config.backend.run,
-        diskFolder: join(config.backend.work, 'disks'),
-      }),
-  });
-  await engine.start();
-
-  const site = sitePolicy(config);
-  const http = createHttpServer({
-    store,
-    engine,
-    authenticator: authenticator(config, logger),
-    admit: async (document, principal) => {
-      operations.options.operation.assertTakes();
-      return admit({ site, document, principal, machine: engine.capacity() });
+    [process.execPath, ...process.execArgv, fileURLToPath(new URL('./server.ts', import.meta.url)), socket],
+    {
+      env: serverEnvironment(process.env, join(data, 'compile-cache')),
+      stdio: ['ignore', 'inherit', 'inherit'],
     },
-    operation: operations.options,
-    serviceInfo: serviceDescription(config),
-    storageLocations: [
-      ...config.storage.file.roots.map(({ path }) => `file://${path}`),
-      ...config.storage.http.write,
-    ],
-    parameterKeys: SUPPORTED_PARAMETERS,
-    cors: { origins: config.server.cors.origins },
-    limits: { bodyBytes: config.server.body_limit, contentBytes: config.limits.content_bytes },
-    logger,
-    now: Date.now,
-    newId: idSource(),
-  });
-  const address = await http.listen({ host: config.server.host, port: config.server.port });
-  logger.info({ address, data }, `serving TES 1.1 at ${address}/ga4gh/tes/v1`);
-  const collecting = setInterval(() => void collectImages(images, logger), COLLECT_IMAGES_EVERY_MS);
-  collecting.unref();
-
-  const signal = await stopSignal();
-  logger.info({ signal }, 'stopping: nothing new is started, what runs goes on');
-  clearInterval(collecting);
-  await operations.stop();
-  await http.close();
-  await engine.stop({ drain: false });
-  await backend.close();
+  );
+  if (log !== undefined && server.stderr !== null) void keepLog(server.stderr, log);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void server.kill(signal));
+  // As logrotate(8) sends it once the old file was moved away.
+  process.on('SIGHUP', () => log?.reopen());
+  const [code, signal]: [number | null, NodeJS.Signals | null] = await exitOf(server);
+  await service.close();
   await warden.close();
-  await store.close();
   lock.release();
+  if (code === null) throw new BulkheadError('internal', `the server was ended by ${signal}`);
+  return code;
 }
 
-async function openBackend(
-  config: Config,
-  data: string,
-): Promise<{
-  warden: Warden & ReadyDisks;
-  images: ImageProvider & ImageUsage;
-  backend: Backend;
-  attempts: string;
-}> {
-  const attempts = join(config.backend.work, 'attempts');
-  const diskFolder = join(config.backend.work, 'disks');
-  await mkdir(config.backend.work, { recursive: true, mode: 0o700 });
-  const warden = await openLocalWarden({
+/** Written here, so that the server can't change what it said. */
+async function keepLog(lines: Readable, log: LogFile): Promise<void> {
+  for await (const line of createInterface({ input: lines })) log.write(`${line}\n`);
+}
+
+async function exitOf(
+  server: ReturnType<typeof spawnJailed>,
+): Promise<[number | null, NodeJS.Signals | null]> {
+  const [code, signal] = await once(server, 'exit');
+  return [code, signal];
+}
+
+async function openWarden(config: Config, data: string, { gid }: ServerUser): Promise<LocalWarden> {
+  return await openLocalWarden({
     dataFolder: data,
     runFolder: config.backend.run,
-    diskFolder,
+    diskFolder: join(config.backend.work, 'disks'),
     runtime: config.backend.runtime,
     idBase: config.backend.id_base,
     poolSize: config.backend.disk_pool === 'auto' ? 4 : config.backend.disk_pool,
     logFolder: join(config.backend.work, 'containers'),
     imageFolders: { roots: join(config.images.store, 'roots'), work: join(config.images.store, 'work') },
-    readers: process.getgid?.() ?? 0,
+    readers: gid,
     siteRoots: siteRoots(config),
   });
-  const images = await createImageProvider({
-    folder: config.images.store,
-    layouts: config.images.layouts,
-    registries: config.images.registries.map(({ prefix, location, mirrors, plain_http, ca_file }) => ({
-      prefix,
-      ...(location === undefined ? {} : { location }),
-      mirrors: mirrors.map((mirror) => ({
-        location: mirror.location,
-        plainHttp: mirror.plain_http,
-        ...(mirror.ca_file === undefined ? {} : { caFile: mirror.ca_file }),
-      })),
-      plainHttp: plain_http,
-      ...(ca_file === undefined ? {} : { caFile: ca_file }),
-    })),
-    onlyListedRegistries: config.images.only_listed_registries,
-    ...(config.images.auth_file === undefined ? {} : { authFile: config.images.auth_file }),
-    unpacked: warden,
-    limits: {
-      imageBytes: config.images.image_bytes,
-      imageFiles: config.images.image_files,
-      storeBytes: config.images.max_size,
-      unusedMs: config.images.max_age,
-      requestTimeoutMs: config.images.request_timeout,
-      stallTimeoutMs: config.images.stall_timeout,
-    },
-    environment: process.env,
-    now: Date.now,
-  });
-  const trees = createConfinedTrees();
-  const file = createFileStorage({
-    roots: siteRoots(config),
-    trees,
-  });
-  const http = deferredStorage({
-    schemes: ['http', 'https'],
-    advertised: config.storage.http.write,
-    load: async () => {
-      const { createHttpStorage } = await import('./storage/http.ts');
-      return createHttpStorage({
-        allowPrivate: config.storage.http.allow_private,
-        maxBytes: config.storage.http.max_bytes,
-        idleMs: config.storage.http.timeout,
-        writable: config.storage.http.write,
-      });
-    },
-  });
-  const backend = await createOciBackend({
-    warden,
-    images,
-    staging: createStaging({
-      storages: createStorages([file, http]),
-      trees,
-      missingOutputs: config.storage.missing_outputs,
-      copiesAll: config.storage.file.copy === 'always',
-    }),
-    unpacked: warden,
-    folder: attempts,
-    diskFolder,
-    slots: config.backend.slots,
-    reserved: {
-      cpuCores: config.limits.reserved.cpu_cores,
-      memoryBytes: config.limits.reserved.memory,
-      diskBytes: config.limits.reserved.disk,
-    },
-    textBytes: config.limits.stdio_text,
-    now: Date.now,
-  });
-  return { warden, images, backend, attempts };
 }
 
-function siteRoots({ storage }: Config): FileRoot[] {
-  return storage.file.roots.map(({ path, write, owner }) =>
-    checkedRoot({ path, write, ...(owner === undefined ? {} : { owner }) }),
-  );
+/** All that the server sees of this host. Whose files these are decides what it may read of them. */
+function serverPlaces(config: Config, data: string, socket: string, exits: string): JailPlace[] {
+  const { images, auth, backend } = config;
+  const own = [data, images.store, join(backend.work, 'attempts')];
+  const read = [
+    // Names, certificates, time zones.
+    ...['/etc', '/run/systemd/resolve', '/run/resolvconf', '/run/NetworkManager', '/proc'],
+    programFolder(),
+    dirname(dirname(process.execPath)),
+    join(backend.work, 'containers'),
+    exits,
+    socket,
+    ...images.layouts.map(replaceable),
+    ...[auth.users_file, auth.tokens_file].map((file) => dirname(file)),
+    ...(images.auth_file === undefined ? [] : [replaceable(images.auth_file)]),
+    ...images.registries.flatMap(({ ca_file, mirrors }) => [
+      ...(ca_file === undefined ? [] : [ca_file]),
+      ...mirrors.flatMap((mirror) => mirror.ca_file ?? []),
+    ]),
+  ];
+  const places: JailPlace[] = [
+    ...SYSTEM_PLACES,
+    { how: 'tmp', path: '/tmp' },
+    { how: 'tmp', path: '/var/tmp' },
+    ...own.map((path): JailPlace => ({ how: 'rw', path })),
+    ...read.filter((path) => !own.includes(path)).map((path): JailPlace => ({ how: 'ro', path })),
+  ];
+  return [...new Map(places.map((place) => [place.path, place])).values()];
 }
 
-function authenticator(config: Config, logger: Logger): Authenticator {
-  if (config.auth.mode === 'none') return createNoneAuthenticator();
-  const onProblem = (problem: string): void => logger.error(problem);
-  return createCompositeAuthenticator({
-    basic: createBasicAuthenticator({
-      usersFile: config.auth.users_file,
-      rememberMs: config.auth.remember,
-      onProblem,
-    }),
-    bearer: createBearerAuthenticator({ tokensFile: config.auth.tokens_file, onProblem }),
-  });
+/** The checkout or package, with what it depends on. */
+function programFolder(): string {
+  let folder = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+  while (!existsSync(join(folder, 'node_modules')) && folder !== '/') folder = dirname(folder);
+  return folder;
 }
 
-function sitePolicy({ policy, limits }: Config): SitePolicy {
-  const { profile, cpu_cores, ram_gb, disk_gb, disk_inodes, pids, open_files, timeout, queue_timeout } =
-    policy.defaults;
-  return {
-    defaults: {
-      profile,
-      cpu_cores,
-      ram_gb,
-      disk_gb,
-      disk_inodes: disk_inodes === 'auto' ? null : disk_inodes,
-      pids,
-      open_files,
-      log_bytes: limits.stdio_bytes,
-      timeout,
-      queue_time: queue_timeout,
-    },
-    ceilings: policy.ceilings,
-    profiles: {},
-  };
-}
-
-function serviceDescription({ server: { service_info: info } }: Config): ServiceDescription {
-  return {
-    id: info.id,
-    name: info.name,
-    organization: info.organization,
-    version: info.version ?? packageFile.version,
-    ...(info.description === undefined ? {} : { description: info.description }),
-    ...(info.contact_url === undefined ? {} : { contactUrl: info.contact_url }),
-    ...(info.documentation_url === undefined ? {} : { documentationUrl: info.documentation_url }),
-    ...(info.environment === undefined ? {} : { environment: info.environment }),
-    ...(info.created_at === undefined ? {} : { createdAt: info.created_at }),
-    ...(info.updated_at === undefined ? {} : { updatedAt: info.updated_at }),
-  };
-}
-
-/**
- * Ids of 120 bits in lower-case base 32: also fit for a container's name and a cgroup's. Random bytes are fetched for
- * many at once, since few cost as much.
- */
-function idSource(): () => string {
-  let bytes = randomBytes(0);
-  return () => {
-    if (bytes.length < ID_CHARACTERS) bytes = randomBytes(ID_CHARACTERS * 128);
-    const own = bytes.subarray(0, ID_CHARACTERS);
-    bytes = bytes.subarray(ID_CHARACTERS);
-    return Array.from(own, (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('');
-  };
-}
-
-async function forgetAttempts(folder: string, warden: Warden, taskIds: readonly string[]): Promise<void> {
-  const gone = new Set(taskIds);
-  const attempts = (await readdir(folder)).filter((name) => gone.has(name.replace(/-\d+$/, '')));
-  await warden.forgetAttempts({ attempts });
-  for (const name of attempts) await rm(join(folder, name), { recursive: true, force: true });
-}
-
-async function collectImages(images: ImageProvider, logger: Logger): Promise<void> {
-  try {
-    const { removed, freedBytes } = await images.collect();
-    if (removed.length > 0) logger.info({ removed, freedBytes }, 'removed images that were not used');
-  } catch (error) {
-    logger.warn({ err: error }, 'unused images could not be removed; it is tried again');
-  }
-}
-
-/** As logrotate(8) asks daemons. Without a log file, SIGHUP ends the process as a terminal that goes away does. */
-function reopenAtHangup(file: LogFile, logger: Logger): void {
-  process.on('SIGHUP', () => {
-    try {
-      file.reopen();
-    } catch (error) {
-      logger.error({ err: error }, 'the log file could not be opened anew: the one that was open is kept');
-    }
-  });
-}
-
-async function stopSignal(): Promise<NodeJS.Signals> {
-  return await new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
-  });
+/** The configuration comes another way; what was meant for this process alone stays here. */
+function serverEnvironment(given: NodeJS.ProcessEnv, compileCache: string): NodeJS.ProcessEnv {
+  const kept = Object.entries(given).filter(([name]) => !name.startsWith('BULKHEAD_'));
+  return { ...Object.fromEntries(kept), HOME: '/tmp', NODE_COMPILE_CACHE: compileCache };
 }

@@ -1,23 +1,36 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, chown, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BulkheadError } from '../errors.ts';
 
 /**
  * Reads a file, changes its text and puts the new one in its place at once: a reader sees the old or the new,
- * never half. Mode 0600. A second process that changes the same file at the same time is refused with `conflict`.
+ * never half. Mode 0600; as root, readable too for the group of the folder, which is the server's. A second process that changes the same file at the same time is refused with `conflict`.
  */
 export async function changePrivateFile(
   file: string,
   change: (text: string | undefined) => string,
 ): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(file));
   const unlock = await lock(`${file}.lock`);
   try {
     await replace(file, change(await readIfThere(file)));
   } finally {
     await unlock();
   }
+}
+
+/** As private as the folder above: below a data folder, the server's group may look. */
+async function makeFolder(folder: string): Promise<void> {
+  if ((await mkdir(folder, { recursive: true, mode: 0o700 })) === undefined || !isRoot()) return;
+  const { gid } = await stat(dirname(folder));
+  if (gid === 0) return;
+  await chown(folder, 0, gid);
+  await chmod(folder, 0o750);
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 /** Undefined where there is no such file. */
@@ -34,6 +47,11 @@ async function replace(file: string, text: string): Promise<void> {
   const draft = `${file}.${randomUUID()}`;
   try {
     await writeDurably(draft, text);
+    const { gid } = await stat(dirname(file));
+    if (isRoot() && gid !== 0) {
+      await chown(draft, 0, gid);
+      await chmod(draft, 0o640);
+    }
     await rename(draft, file);
   } finally {
     await rm(draft, { force: true });

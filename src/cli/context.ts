@@ -11,8 +11,8 @@ import type { Session } from './session.ts';
 
 /** What the composition root gives to the command line: what is more than a thin client of the HTTP API. */
 export interface Capabilities {
-  /** Runs the server until it is told to stop. */
-  readonly serve: (config: Config) => Promise<void>;
+  /** Runs the server until it is told to stop; its exit code. */
+  readonly serve: (config: Config) => Promise<number>;
   /** Finds out what this host can enforce. */
   readonly doctor: () => Promise<DoctorReport>;
   /** The users and tokens that the configuration names. */

@@ -116,7 +116,7 @@ describe('serve', () => {
     let config: Config | undefined;
     const serve = (loaded: Config) => {
       config = loaded;
-      return Promise.resolve();
+      return Promise.resolve(0);
     };
     const args = ['serve', '--config', 'c.yaml', '--port', '3', '--set', 'limits.retention=7d'];
     const { code } = await bulkhead(args, { env: { BULKHEAD_SERVER__PORT: '2' }, with: { serve } });

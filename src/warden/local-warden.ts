@@ -14,6 +14,7 @@ import { runFolders } from './run-folders.ts';
 import type { ReadyDisks } from './ready-disks.ts';
 import { openSeals } from './seals.ts';
 import * as step from './steps.ts';
+import { surveyHost, type Trace } from './survey.ts';
 import { ownLoopDevices, ownMounts } from './traces.ts';
 import type { UnpackedImages } from './unpacked-images.ts';
 import type { ExecutorName, SealedAttempt, Warden } from './warden.ts';
@@ -52,6 +53,8 @@ export interface WardenOptions {
 export interface LocalWarden extends Warden, ReadyDisks, UnpackedImages {
   /** Throws `forbidden` for access to files that no attempt gives the server. */
   demandTree(request: TreeRequest): void;
+  /** All that stands on the host of this instance. */
+  survey(): Promise<readonly Trace[]>;
 }
 
 const ID_RANGE = 65_536;
@@ -275,6 +278,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     async forgetAttempts({ attempts }) {
       for (const attempt of attempts) seals.forget(attempt);
     },
+    survey: async () => await surveyHost(options),
     async trim() {
       for (const { slot } of disks.pooled()) await disks.discard(slot);
     },

@@ -41,6 +41,6 @@ export function addServe(program: Command, context: Context): void {
       const given = Object.entries(named).filter(
         (entry): entry is [string, string] => entry[1] !== undefined,
       );
-      await context.serve(await configOf(context, options, Object.fromEntries(given)));
+      context.endWith(await context.serve(await configOf(context, options, Object.fromEntries(given))));
     });
 }

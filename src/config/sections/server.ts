@@ -11,6 +11,11 @@ export const serverSection = section('Where the server listens, and what it says
     '127.0.0.1',
   ),
   port: whole('TCP port; 0 takes any free one.', 8710, { minimum: 0, maximum: 65_535 }),
+  user: text(
+    'The user without privilege who serves: `auto` is `bulkhead` where this host has it, else the id just below `backend.id_base`. Layouts, account files and certificates must be readable for it.',
+    'auto',
+    { pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$' },
+  ),
   body_limit: size('Largest request body that is read.', '8MiB', { minimum: 64 * 1024 }),
   cors: section('Which web pages may call the API from a browser.', {
     origins: list(

@@ -84,6 +84,8 @@ export function readMessages(socket: Socket, maxBytes: number, take: (text: stri
       socket.destroy(error instanceof Error ? error : new Error(String(error)));
     }
   });
+  // Whoever read the beginning another way has left it paused.
+  socket.resume();
 }
 
 function isLost(): BulkheadError {

@@ -152,6 +152,7 @@ export const requests = {
   forgetAttempts: exactly({ attempts }),
   sweep: exactly({ attempts }),
   trim: exactly({}),
+  survey: exactly({}),
   unpackImage: exactly({
     digest,
     layout: relativePath,

@@ -1,0 +1,69 @@
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { BulkheadError } from '../errors.ts';
+import type { ServerUser } from './server-user.ts';
+
+/**
+ * Gives the server what is its own and keeps the rest. `shared`: folders in which the server makes files of its own and
+ * can't touch those of root beside them (sticky, as /tmp). `own`: the server's alone. `open`: root's, to pass through.
+ * Throws `config` where one of them is a link, or somebody else's.
+ */
+export function prepareServerFolders(
+  folders: {
+    readonly shared: readonly string[];
+    readonly own: readonly string[];
+    readonly open: readonly string[];
+  },
+  user: ServerUser,
+): void {
+  for (const path of folders.open) ownedFolder(path, { uid: 0, gid: 0 }, 0o711, user);
+  for (const path of folders.shared) {
+    ownedFolder(path, { uid: 0, gid: user.gid }, 0o1770, user);
+    for (const name of readdirSync(path).filter((one) => one.startsWith('bulkhead.sqlite')))
+      adopt(join(path, name), user);
+  }
+  for (const path of folders.own) ownedFolder(path, user, 0o700, user);
+}
+
+function ownedFolder(path: string, owner: ServerUser, mode: number, server: ServerUser): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const found = lstatSync(path);
+  if (!found.isDirectory() || ![0, server.uid].includes(found.uid)) {
+    throw new BulkheadError(
+      'config',
+      `${path} must be a folder of root or of the server's user (${server.uid}), and no link; it belongs to ${found.uid}`,
+    );
+  }
+  lchownSync(path, owner.uid, owner.gid);
+  chmodSync(path, mode);
+}
+
+/** Files of a database that a server with privilege made here before. */
+function adopt(path: string, user: ServerUser): void {
+  const found = lstatSync(path);
+  // A file with a further name may be anybody's.
+  if (!found.isFile() || found.uid !== 0 || found.nlink !== 1) return;
+  lchownSync(path, user.uid, user.gid);
+}
+
+/** Files that only root writes and that the server reads, where they are there: readable for its group. */
+export function showToServer(files: readonly string[], { gid }: ServerUser): void {
+  for (const file of files) {
+    if (!existsSync(file)) continue;
+    for (const [path, mode] of [
+      [dirname(file), 0o750],
+      [file, 0o640],
+    ] as const) {
+      if (lstatSync(path).uid !== 0) continue;
+      lchownSync(path, 0, gid);
+      chmodSync(path, mode);
+    }
+  }
+}
+
+/** Where a folder may be replaced by another one, its parent, as far as the server may look into that. */
+export function replaceable(path: string): string {
+  const parent = join(path, '..');
+  if (parent === '/' || !existsSync(parent)) return path;
+  return (lstatSync(parent).mode & 0o005) === 0o005 ? parent : path;
+}
