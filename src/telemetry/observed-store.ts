@@ -10,6 +10,11 @@ export function observedStore(store: Store, recorder: Recorder): Store {
       if (!created.replayed) recorder.count('QUEUED');
       return created;
     },
+    async claim(claim) {
+      const claimed = await recorder.timed('claim', async () => await store.claim(claim));
+      if (claimed !== undefined) recorder.count('INITIALIZING');
+      return claimed;
+    },
     async transition(change) {
       const isDone = await recorder.timed('transition', async () => await store.transition(change));
       if (isDone) recorder.count(change.to);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
 import type { Evidence } from '../../sandbox/sandbox.ts';
@@ -80,9 +80,10 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
 
     async wait(given, attempt, index) {
       const handle = ociHandle(given);
-      slots.claim(handle.slot);
       const known = folderOf(handle).exited(index).read();
       if (known) return known;
+      await assertHeld(handle);
+      slots.claim(handle.slot);
       const container = containerName(handle.id, index);
       const start = await started(handle, index);
       if (!start) throw new BulkheadError('not-found', `executor ${index} was never started`);
@@ -117,7 +118,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     },
 
     async sweep(known) {
-      const handles = known.map(ociHandle);
+      // One that was released has no place any more, though a restored database may say that it runs.
+      const handles = known.map(ociHandle).filter((handle) => !folderOf(handle).released.read());
       for (const { slot } of handles) slots.claim(slot);
       const ids = new Set(handles.map(({ id }) => id));
       for (const name of await readdir(options.folder)) {
@@ -160,6 +162,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     const handle: OciHandle = { backend: 'oci', id, slot, boot, trees, executors };
     pinned.set(id, Promise.resolve(digests));
     try {
+      await forgetEarlier(handle);
       await folderOf(handle).make();
       await warden.openAttempt({
         attempt: id,
@@ -177,6 +180,14 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       await release(handle);
       throw error;
     }
+  }
+
+  /** Of the same name, and at its end: a try that failed, or an attempt that a restored database knows nothing of. */
+  async function forgetEarlier(handle: OciHandle): Promise<void> {
+    const folder = folderOf(handle);
+    if (!folder.released.read()) return;
+    await warden.forgetAttempts({ attempts: [handle.id] });
+    await rm(folder.path, { recursive: true, force: true });
   }
 
   /** The note is written just before: what still waits for its start was never started. */
@@ -316,7 +327,14 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     );
   }
 
+  /** A database that was restored from a backup may name an attempt whose place and disk are another's by now. */
+  async function assertHeld(handle: OciHandle): Promise<void> {
+    if (folderOf(handle).released.read())
+      throw new BulkheadError('runtime', 'the attempt has ended and was cleared away on this machine');
+  }
+
   async function assertAlive(handle: OciHandle): Promise<void> {
+    await assertHeld(handle);
     const killed = folderOf(handle).killed.read();
     if (killed)
       throw new BulkheadError(
