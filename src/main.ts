@@ -71,19 +71,29 @@ export async function serve(config: Config): Promise<number> {
     [process.execPath, ...process.execArgv, fileURLToPath(new URL('./server.ts', import.meta.url)), socket],
     {
       env: serverEnvironment(process.env, join(data, 'compile-cache')),
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'inherit', log === undefined ? 'inherit' : 'pipe'],
     },
   );
   if (log !== undefined && server.stderr !== null) void keepLog(server.stderr, log);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void server.kill(signal));
   // As logrotate(8) sends it once the old file was moved away.
-  process.on('SIGHUP', () => log?.reopen());
+  if (log !== undefined) process.on('SIGHUP', () => reopen(log));
   const [code, signal]: [number | null, NodeJS.Signals | null] = await exitOf(server);
   await service.close();
   await warden.close();
   lock.release();
   if (code === null) throw new BulkheadError('internal', `the server was ended by ${signal}`);
   return code;
+}
+
+/** The file that was open is kept where its path can't be opened, as where the folder was moved too. */
+function reopen(log: LogFile): void {
+  try {
+    log.reopen();
+  } catch (error) {
+    const msg = `the log file could not be opened anew: ${error instanceof Error ? error.message : String(error)}`;
+    log.write(`${JSON.stringify({ level: 'error', msg, time: new Date().toISOString() })}\n`);
+  }
 }
 
 /** Written here, so that the server can't change what it said. */

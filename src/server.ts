@@ -203,7 +203,8 @@ async function openBackend(
     }),
     unpacked: warden,
     folder: attempts,
-    diskFolder: join(config.backend.work, 'disks'),
+    // The disks are the warden's to see; this is on the same file system.
+    diskFolder: attempts,
     slots: config.backend.slots,
     reserved: {
       cpuCores: config.limits.reserved.cpu_cores,
