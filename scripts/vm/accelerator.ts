@@ -10,6 +10,10 @@ export interface Accelerator {
 
 const TCG: Accelerator = { name: 'tcg', argv: ['-accel', 'tcg,thread=multi', '-cpu', 'max'] };
 const KVM: Accelerator = { name: 'kvm', argv: ['-accel', 'kvm', '-cpu', 'host'] };
+const TRIAL =
+  '-machine q35 -m 256 -nodefaults -no-user-config -display none -no-reboot -serial stdio -append console=ttyS0'.split(
+    ' ',
+  );
 /** A kernel says its first word by KVM within one. */
 const TRIAL_MS = 4000;
 
@@ -26,11 +30,9 @@ export async function accelerator(kernel: string): Promise<Accelerator> {
 }
 
 async function boots(kernel: string): Promise<boolean> {
-  const argv = [
-    ...['-machine', 'q35', '-m', '256', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-serial', 'stdio', '-kernel', kernel, '-append', 'console=ttyS0 panic=-1'],
-  ];
-  const child = spawn('qemu-system-x86_64', [...KVM.argv, ...argv], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('qemu-system-x86_64', [...KVM.argv, ...TRIAL, '-kernel', kernel], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const ended = once(child, 'close');
   const timer = setTimeout(() => child.kill('SIGKILL'), TRIAL_MS);
   let said = '';

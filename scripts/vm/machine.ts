@@ -49,10 +49,19 @@ export async function runJob(
     'qemu-system-x86_64',
     [
       ...argv,
-      ...['-machine', 'q35', '-smp', String(job.cores), '-m', String(job.memoryMiB)],
-      ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-      ...['-kernel', root.kernel, '-initrd', root.initrd, '-append', KERNEL_ARGUMENTS],
-      ...['-serial', `file:${console}`, '-device', 'virtio-serial-pci', '-device', 'virtio-rng-pci'],
+      ...MACHINE,
+      '-smp',
+      String(job.cores),
+      '-m',
+      String(job.memoryMiB),
+      '-kernel',
+      root.kernel,
+      '-initrd',
+      root.initrd,
+      '-append',
+      KERNEL_ARGUMENTS,
+      '-serial',
+      `file:${console}`,
       ...[root.disk, checkout, words].flatMap((file, at) => [
         '-drive',
         // Snapshot: a temporary layer that QEMU removes at its end.
@@ -86,9 +95,14 @@ export async function runJob(
     const gone = exited(child);
     child.kill('SIGKILL');
     await gone;
-    await Promise.all(ports.map(({ close }) => close()));
+    await Promise.all(ports.map((each) => each.close()));
   }
 }
+
+const MACHINE =
+  '-machine q35 -nodefaults -no-user-config -display none -no-reboot -device virtio-serial-pci -device virtio-rng-pci'.split(
+    ' ',
+  );
 
 /** AppArmor is Debian's default; mitigations guard against neighbours that this machine hasn't. */
 const KERNEL_ARGUMENTS =

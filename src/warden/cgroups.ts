@@ -12,7 +12,7 @@ export interface CgroupPaths {
   readonly pidsEvents: string;
 }
 
-const MOUNT = '/sys/fs/cgroup';
+export const MOUNT = '/sys/fs/cgroup';
 
 /** A pure v2 host has the controllers in one tree; every other is driven as v1, hybrid mode included. */
 export function cgroupVersion(): 1 | 2 {

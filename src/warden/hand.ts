@@ -12,6 +12,8 @@ import type { Step } from './steps.ts';
 export interface Hand {
   /** Resolves with the text that the last step answered. Throws `warden` or `disk-full`. */
   run(what: string, steps: readonly Step[]): Promise<string>;
+  /** Undefined where it could not be started. */
+  readonly pid: number | undefined;
   /** What was launched goes on. */
   close(): Promise<void>;
 }
@@ -54,6 +56,7 @@ export function startHand(): Hand {
   });
 
   return {
+    pid: child.pid,
     async run(what, steps) {
       if (ended) throw ended;
       serial += 1;

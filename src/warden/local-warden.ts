@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cgroupFolders, cgroupPaths, cgroupVersion, counter } from './cgroups.ts';
 import type { TreeRequest } from './tree/request.ts';
 import { createContainers, type CreateRequest } from './containers.ts';
+import { cgroupParent, enterDelegation, isDelegated, leaveDelegation } from './delegation.ts';
 import { createDisks } from './disks.ts';
 import { type AttemptState, demandLinks, demandTreeRequest, type SiteRoot } from './guard.ts';
 import { startHand } from './hand.ts';
@@ -65,7 +66,8 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   const host = await findHost(options.runtime);
   const hand = startHand();
   const version = cgroupVersion();
-  const cgroupParent = `/bulkhead-${run.instance}`;
+  const parent = cgroupParent(run.instance);
+  if (hand.pid !== undefined) await enterDelegation(run.instance, hand.pid);
   const { readers } = options;
 
   await hand.run('run-time folders', [
@@ -99,7 +101,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     runtime: host.runtime,
     conmon: host.conmon,
     init: host.init,
-    cgroupParent,
+    cgroupParent: parent,
     cgroupVersion: version,
     hardLimits: host.hardLimits,
     idBase,
@@ -259,7 +261,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     },
     remove: async (executor) => containers.remove(name(executor)),
     async counters(executor) {
-      const paths = cgroupPaths(version, cgroupParent, known(executor));
+      const paths = cgroupPaths(version, parent, known(executor));
       const [oomKills, forksRefused] = [
         counter(paths.memoryEvents, 'oom_kill'),
         counter(paths.pidsEvents, 'max'),
@@ -322,11 +324,12 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
         await hand
           .run(
             'removing run-time folders',
-            [...cgroupFolders(version, cgroupParent), ...folders].map(step.rmdir),
+            [...(isDelegated() ? [] : cgroupFolders(version, parent)), ...folders].map(step.rmdir),
           )
           .catch(() => {});
       }
       await hand.close();
+      if (kept.length === 0) await leaveDelegation(run.instance);
     },
   };
 

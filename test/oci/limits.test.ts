@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TesExecutor, TesTask, TesTaskDocument } from '../../src/tes/task.ts';
 import { cgroupPaths, cgroupVersion } from '../../src/warden/cgroups.ts';
+import { cgroupParent } from '../../src/warden/delegation.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
 import { tracesOfServer } from '../e2e/traces.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
@@ -207,7 +208,7 @@ function attemptFolder(id: string): string {
 /** As its cgroup counts them. */
 async function processesIn(id: string): Promise<number> {
   const { instance } = runFolders('/run/bulkhead', join(server.folder, 'data'));
-  const { pidsLimit } = cgroupPaths(cgroupVersion(), `bulkhead-${instance}`, `${id}-1-0`);
+  const { pidsLimit } = cgroupPaths(cgroupVersion(), cgroupParent(instance), `${id}-1-0`);
   return Number(await readFile(join(dirname(pidsLimit), 'pids.current'), 'utf8').catch(() => '0'));
 }
 
