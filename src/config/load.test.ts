@@ -219,3 +219,12 @@ describe('what is wrong is refused', () => {
     );
   });
 });
+
+test('free disk space is a size, a percentage or none', () => {
+  const freeDisk = (starts: string): unknown =>
+    loadConfig({ env: { BULKHEAD_LIMITS__FREE_DISK__STARTS: starts } }).limits.free_disk.starts;
+  expect(freeDisk('2GiB')).toBe(2 * 2 ** 30);
+  expect(freeDisk('2.5%')).toEqual({ percent: 2.5 });
+  expect(freeDisk('none')).toBeNull();
+  expect(() => freeDisk('101%')).toThrow(/a percentage/);
+});

@@ -312,6 +312,13 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
         if (file.endsWith('.img') && !keptSlots.includes(Number.parseInt(file, 10)))
           await hand.run(`sweeping ${file}`, [step.unlink(join(options.diskFolder, file))]);
       }
+      // Last: one in which something is alive stays, and is told.
+      for (const folder of cgroupFolders(version, cgroupParent)) {
+        for (const entry of await readdir(folder, { withFileTypes: true })) {
+          if (!entry.isDirectory() || keptNames.includes(entry.name)) continue;
+          await hand.run(`sweeping ${entry.name}`, [step.rmdir(join(folder, entry.name))]);
+        }
+      }
       for (const { attempt } of seals.all()) if (!attempts.includes(attempt)) seals.remove(attempt);
     },
     async close() {

@@ -1,7 +1,18 @@
 /** What operators do with a real server: drain, backup and restore, health and metrics, a log that is rotated, leftovers. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { runFolders } from '../../src/warden/run-folders.ts';
 import { startServer } from '../fixtures/server.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { until } from '../poll.ts';
@@ -202,15 +213,27 @@ test('what no task owns is shown, then removed, and what runs goes on', async ()
   mkdirSync(folder, { recursive: true });
   const disk = join(at.folder, 'data/work/disks/77.img');
   writeFileSync(disk, 'x');
+  const run = runFolders('/run/bulkhead', realpathSync(join(at.folder, 'data')));
+  const mount = join(run.disks, '77');
+  const cgroup = join(pidsHierarchy(), `bulkhead-${run.instance}`, 'gone-1-0');
+  execFileSync('truncate', ['-s', '8MiB', disk]);
+  execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', disk]);
+  const loop = execFileSync('losetup', ['--find', '--show', disk], { encoding: 'utf8' }).trim();
+  mkdirSync(mount);
+  execFileSync('mount', [loop, mount]);
+  mkdirSync(cgroup);
   const shown = await at.bulkhead(['gc', '--json']);
-  expect(names(shown.stdout)).toEqual(expect.arrayContaining([folder, disk]));
+  const planted = [folder, disk, loop, mount, cgroup];
+  expect(names(shown.stdout)).toEqual(expect.arrayContaining(planted));
   expect(shown.stdout).not.toContain(running);
-  expect([existsSync(folder), existsSync(disk)]).toEqual([true, true]);
+  expect([folder, disk, mount, cgroup].map((path) => existsSync(path))).toEqual([true, true, true, true]);
 
   const removed = await at.bulkhead(['gc', '--yes', '--json']);
   expect(removed).toMatchObject({ code: 0 });
   expect(removed.stdout).not.toContain('failure');
-  expect([existsSync(folder), existsSync(disk)]).toEqual([false, false]);
+  expect(names(removed.stdout)).toEqual(expect.arrayContaining(planted));
+  expect([folder, disk, mount, cgroup].map((path) => existsSync(path))).toEqual([false, false, false, false]);
+  expect(execFileSync('losetup', ['--list', '--raw'], { encoding: 'utf8' })).not.toContain(disk);
   expect(JSON.parse((await at.bulkhead(['gc', '--json'])).stdout)).toEqual({ leftovers: [] });
   expect((await at.get(running)).state).toBe('RUNNING');
   // New tasks are started as before.
@@ -219,4 +242,9 @@ test('what no task owns is shown, then removed, and what runs goes on', async ()
 
 function names(text: string): string[] {
   return JSON.parse(text).leftovers.map(({ name }: { name: string }) => name);
+}
+
+/** Where control groups are made: the whole tree with version 2, one of its hierarchies with version 1. */
+function pidsHierarchy(): string {
+  return existsSync('/sys/fs/cgroup/cgroup.controllers') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/pids';
 }
