@@ -15,7 +15,7 @@ import { runFolders } from './run-folders.ts';
 import type { ReadyDisks } from './ready-disks.ts';
 import { openSeals } from './seals.ts';
 import * as step from './steps.ts';
-import { surveyHost, type Trace } from './survey.ts';
+import { surveyHost, taskCgroups, type Trace } from './survey.ts';
 import { ownLoopDevices, ownMounts } from './traces.ts';
 import type { UnpackedImages } from './unpacked-images.ts';
 import type { ExecutorName, SealedAttempt, Warden } from './warden.ts';
@@ -313,11 +313,8 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
           await hand.run(`sweeping ${file}`, [step.unlink(join(options.diskFolder, file))]);
       }
       // Last: one in which something is alive stays, and is told.
-      for (const folder of cgroupFolders(version, cgroupParent)) {
-        for (const entry of await readdir(folder, { withFileTypes: true })) {
-          if (!entry.isDirectory() || keptNames.includes(entry.name)) continue;
-          await hand.run(`sweeping ${entry.name}`, [step.rmdir(join(folder, entry.name))]);
-        }
+      for (const { name: path, container = '' } of await taskCgroups(parent)) {
+        if (!keptNames.includes(container)) await hand.run(`sweeping ${path}`, [step.rmdir(path)]);
       }
       for (const { attempt } of seals.all()) if (!attempts.includes(attempt)) seals.remove(attempt);
     },

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cgroupFolders, cgroupVersion } from './cgroups.ts';
+import { cgroupParent } from './delegation.ts';
 import { runFolders } from './run-folders.ts';
 import { ownLoopDevices, ownMounts } from './traces.ts';
 
@@ -24,7 +25,7 @@ export async function surveyHost(place: {
   const run = runFolders(place.runFolder, place.dataFolder);
   const [containers, cgroups, mounts, loops, disks] = await Promise.all([
     names(run.runtime),
-    cgroupsOf(`/bulkhead-${run.instance}`),
+    taskCgroups(cgroupParent(run.instance)),
     ownMounts(run.root),
     ownLoopDevices(place.diskFolder),
     names(place.diskFolder),
@@ -53,11 +54,12 @@ async function disk(folder: string, name: string): Promise<Trace> {
   return { kind: 'disk', name: path, ...slotOfDisk(name), bytes: blocks * 512 };
 }
 
-async function cgroupsOf(parent: string): Promise<Trace[]> {
+/** Control groups below an instance's that are named as containers are, `TASK-ATTEMPT-EXECUTOR`: others are not the tasks'. */
+export async function taskCgroups(parent: string): Promise<Trace[]> {
   const found = await Promise.all(
     cgroupFolders(cgroupVersion(), parent).map(async (folder) =>
       (await readdir(folder, { withFileTypes: true }))
-        .filter((entry) => entry.isDirectory())
+        .filter((entry) => entry.isDirectory() && /-\d+-\d+$/.test(entry.name))
         .map(({ name }): Trace => ({ kind: 'cgroup', name: join(folder, name), container: name })),
     ),
   );
