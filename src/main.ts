@@ -135,22 +135,25 @@ function serverPlaces(config: Config, data: string, socket: string, exits: strin
     join(backend.work, 'containers'),
     exits,
     socket,
-    ...images.layouts.map(replaceable),
     ...[auth.users_file, auth.tokens_file].map((file) => dirname(file)),
-    ...(images.auth_file === undefined ? [] : [replaceable(images.auth_file)]),
-    ...images.registries.flatMap(({ ca_file, mirrors }) => [
-      ...(ca_file === undefined ? [] : [ca_file]),
-      ...mirrors.flatMap((mirror) => mirror.ca_file ?? []),
-    ]),
+  ];
+  const lent = [
+    ...images.layouts.map(replaceable),
+    ...[images.auth_file ?? [], images.registries.flatMap(certificates)].flat().map(replaceable),
   ];
   const places: JailPlace[] = [
     ...SYSTEM_PLACES,
     { how: 'tmp', path: '/tmp' },
     { how: 'tmp', path: '/var/tmp' },
+    ...read.map((path): JailPlace => ({ how: 'ro', path })),
+    ...lent.map((path): JailPlace => ({ how: 'lent', path })),
     ...own.map((path): JailPlace => ({ how: 'rw', path })),
-    ...read.filter((path) => !own.includes(path)).map((path): JailPlace => ({ how: 'ro', path })),
   ];
   return [...new Map(places.map((place) => [place.path, place])).values()];
+}
+
+function certificates({ ca_file, mirrors }: Config['images']['registries'][number]): string[] {
+  return [ca_file ?? [], mirrors.flatMap((mirror) => mirror.ca_file ?? [])].flat();
 }
 
 /** The checkout or package, with what it depends on. */

@@ -2,11 +2,12 @@
 # Runs a program that sees a few folders of this host and nothing else, as a user without privilege or with few
 # capabilities. src/warden/jail.ts is its only caller. Needs perl-base alone.
 #
-#   jail.pl ROOT UID GID CAPABILITIES PARENT CWD {ro|rw|dev|strange|tmp PATH}... -- PROGRAM ARGUMENT...
+#   jail.pl ROOT UID GID CAPABILITIES PARENT CWD {ro|rw|dev|lent|strange|tmp PATH}... -- PROGRAM ARGUMENT...
 #
 # ROOT is an empty folder to build the new root on; CAPABILITIES a bit mask that is kept, decimal; PARENT the process
 # with which the program dies. Folders on the way to a PATH are made in the new root: what lies beside it isn't there.
-# `strange` is read-only and somebody else's: no symbolic link on the way to it is followed. A PATH that isn't there is
+# `lent` is read-only, and what belongs to the owner of PATH is the program's to read, whatever its permission bits; where the
+# file system can't do that, only what anybody may read. `strange` is read-only and somebody else's: no symbolic link on the way to it is followed. A PATH that isn't there is
 # passed over.
 use strict;
 use warnings;
@@ -15,9 +16,9 @@ use POSIX ();
 # System call numbers of x86_64 (linux/arch/x86/entry/syscalls/syscall_64.tbl).
 my %SYS = (
     setgroups => 116, setresuid => 117, setresgid => 119, pivot_root => 155, prctl => 157, mount => 165, umount2 => 166,
-    unshare => 272, openat2 => 437, mount_setattr => 442,
+    unshare => 272, open_tree => 428, move_mount => 429, openat2 => 437, mount_setattr => 442,
 );
-my $CLONE_NEWNS = 0x20000;
+my ($CLONE_NEWNS, $CLONE_NEWUSER) = (0x20000, 0x10000000);
 my ($MS_NOSUID, $MS_NODEV, $MS_BIND, $MS_REC, $MS_PRIVATE) = (2, 4, 0x1000, 0x4000, 0x40000);
 my $MNT_DETACH = 2;
 my ($ATTR_RDONLY, $ATTR_NOSUID, $ATTR_NODEV) = (1, 2, 4);
@@ -88,9 +89,53 @@ sub show {
         if (-d "$source/.") { mkdir $at, 0755 or die "$at: $!\n" }
         else { open my $file, '>', $at or die "$at: $!\n" }
     }
+    return if $how eq 'lent' && lend($path, $at);
     call('mount', path($source), path($at), $nothing, $MS_BIND | $MS_REC, 0);
-    my $closed = $how eq 'ro' || $how eq 'strange';
+    my $closed = $how ne 'rw' && $how ne 'dev';
     attributes($at, $ATTR_NOSUID | ($how eq 'dev' ? 0 : $ATTR_NODEV) | ($closed ? $ATTR_RDONLY : 0), $AT_RECURSIVE);
+}
+
+# An id-mapped mount, on which the owner's ids are the program's. Source: mount_setattr(2).
+sub lend {
+    my ($path, $at) = @_;
+    my ($owner, $group) = (stat $path)[4, 5];
+    pipe my $ready, my $ready_w or die "pipe: $!\n";
+    pipe my $go, my $go_w or die "pipe: $!\n";
+    my $child = fork // die "fork: $!\n";
+    if ($child == 0) {
+        close $go_w;
+        syswrite $ready_w, syscall($SYS{unshare}, $CLONE_NEWUSER) == 0 ? 'y' : 'n';
+        sysread $go, my $byte, 1;
+        POSIX::_exit(0);
+    }
+    close $go;
+    sysread $ready, my $byte, 1;
+    my $is_mapped = $byte eq 'y' && map_ids($child, 'uid_map', $owner, $uid) && map_ids($child, 'gid_map', $group, $gid);
+    my $is_lent = 0;
+    if ($is_mapped && open my $namespace, '<', "/proc/$child/ns/user") {
+        $is_lent = move_mapped($path, $at, fileno $namespace);
+    }
+    close $go_w;
+    waitpid $child, 0;
+    return $is_lent;
+}
+
+sub map_ids {
+    my ($child, $map, $from, $to) = @_;
+    open my $file, '>', "/proc/$child/$map" or return 0;
+    return defined syswrite $file, "$from $to 1\n";
+}
+
+sub move_mapped {
+    my ($path, $at, $namespace) = @_;
+    my ($OPEN_TREE_CLONE, $AT_EMPTY_PATH, $ATTR_IDMAP, $FROM_EMPTY_PATH) = (1, 0x1000, 0x100000, 4);
+    my $tree = syscall($SYS{open_tree}, $AT_FDCWD, path($path), $OPEN_TREE_CLONE | $O_CLOEXEC);
+    return 0 if $tree < 0;
+    my $wanted = pack 'Q4', $ATTR_RDONLY | $ATTR_NOSUID | $ATTR_NODEV | $ATTR_IDMAP, 0, 0, $namespace;
+    my $is_moved = syscall($SYS{mount_setattr}, $tree, $nothing, $AT_EMPTY_PATH, $wanted, length $wanted) == 0
+        && syscall($SYS{move_mount}, $tree, $nothing, $AT_FDCWD, path($at), $FROM_EMPTY_PATH) == 0;
+    POSIX::close($tree);
+    return $is_moved;
 }
 
 sub make_way {

@@ -14,12 +14,12 @@ export interface Jail {
 }
 
 /**
- * `ro`, `rw`: a folder or file at its own path, without set-user-id and devices. `dev`: a device. `strange`: read-only and
- * made by somebody who isn't trusted, so reached through no symbolic link. `tmp`: an empty folder in memory, open to all.
+ * `ro`, `rw`: a folder or file at its own path, without set-user-id and devices. `dev`: a device. `lent`: read-only, and
+ * readable as for its owner, where the file system can be id-mapped. `strange`: read-only and made by somebody who isn't trusted, so reached through no symbolic link. `tmp`: an empty folder in memory, open to all.
  * One that isn't there is passed over, but for `strange`.
  */
 export interface JailPlace {
-  readonly how: 'ro' | 'rw' | 'dev' | 'strange' | 'tmp';
+  readonly how: 'ro' | 'rw' | 'dev' | 'lent' | 'strange' | 'tmp';
   readonly path: string;
 }
 

@@ -137,7 +137,7 @@ export async function serveWarden(options: {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
       await closed;
-      rmSync(path, { force: true });
+      rmSync(dirname(path), { recursive: true, force: true });
     },
   };
 }
