@@ -129,7 +129,11 @@ function serverPlaces(config: Config, data: string, socket: string, exits: strin
   const own = [data, images.store, join(backend.work, 'attempts')];
   const read = [
     // Names, certificates, time zones.
-    ...['/etc', '/run/systemd/resolve', '/run/resolvconf', '/run/NetworkManager', '/proc'],
+    '/etc',
+    '/run/systemd/resolve',
+    '/run/resolvconf',
+    '/run/NetworkManager',
+    '/proc',
     programFolder(),
     dirname(dirname(process.execPath)),
     join(backend.work, 'containers'),

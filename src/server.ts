@@ -62,7 +62,7 @@ try {
 async function serve(wardenSocket: string): Promise<void> {
   const warden = await connectWarden(wardenSocket, () => process.exit(WARDEN_LOST));
   // Written by the process that started this one.
-  const { config, data, instance } = warden.greeting as ServerStart;
+  const { config, data, instance }: ServerStart = warden.greeting;
   const logger = createLogger({ level: config.log.level, format: config.log.format });
   const recorder = new Recorder();
   const database = join(data, DATABASE_NAME);

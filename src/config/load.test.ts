@@ -220,9 +220,11 @@ describe('what is wrong is refused', () => {
   });
 });
 
+function freeDisk(starts: string): unknown {
+  return loadConfig({ env: { BULKHEAD_LIMITS__FREE_DISK__STARTS: starts } }).limits.free_disk.starts;
+}
+
 test('free disk space is a size, a percentage or none', () => {
-  const freeDisk = (starts: string): unknown =>
-    loadConfig({ env: { BULKHEAD_LIMITS__FREE_DISK__STARTS: starts } }).limits.free_disk.starts;
   expect(freeDisk('2GiB')).toBe(2 * 2 ** 30);
   expect(freeDisk('2.5%')).toEqual({ percent: 2.5 });
   expect(freeDisk('none')).toBeNull();

@@ -5,16 +5,19 @@ import { NetstringReader, netstring } from '../netstring.ts';
 /** Requests to the warden over one connection, many at once. A message is a netstring of JSON. */
 export interface Channel {
   /** Throws what the warden threw, and `warden` where it is gone. An abort is passed on; the answer still comes. */
-  call(method: string, params: unknown, signal?: AbortSignal): Promise<unknown>;
+  call(method: string, params: unknown, signal?: AbortSignal): Promise<Json>;
   close(): void;
 }
+
+/** What the warden, which is trusted, has written: of the type that its port says. */
+export type Json = ReturnType<typeof JSON.parse>;
 
 export type FromServer =
   | { readonly id: number; readonly method: string; readonly params: unknown }
   | { readonly abort: number };
 
 export type FromWarden =
-  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly answer: Json }
   | { readonly id: number; readonly failure: Failure };
 
 export interface Failure {
@@ -24,7 +27,7 @@ export interface Failure {
 
 /** `onLost`: the warden ended the connection. */
 export function openChannel(socket: Socket, onLost: () => void): Channel {
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  const waiting = new Map<number, PromiseWithResolvers<Json>>();
   let serial = 0;
   let isClosed = false;
 
@@ -51,7 +54,7 @@ export function openChannel(socket: Socket, onLost: () => void): Channel {
       if (isClosed || socket.destroyed) throw isLost();
       serial += 1;
       const id = serial;
-      const pending = Promise.withResolvers<unknown>();
+      const pending = Promise.withResolvers<Json>();
       waiting.set(id, pending);
       const abort = (): void => void socket.write(encode({ abort: id }));
       socket.write(encode({ id, method, params }));

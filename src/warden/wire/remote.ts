@@ -7,7 +7,7 @@ import type { Trace } from '../survey.ts';
 import { type OpenTree, treeProcess } from '../tree/process.ts';
 import type { UnpackedImages } from '../unpacked-images.ts';
 import type { HostAbilities, Warden, WardenFolders } from '../warden.ts';
-import { encode, type Failure, openChannel } from './channel.ts';
+import { encode, type Failure, type Json, openChannel } from './channel.ts';
 import type { RequestName } from './requests.ts';
 
 /** The warden in its own process, as the server has it. */
@@ -16,7 +16,7 @@ export interface RemoteWarden extends Omit<Warden, 'close'>, ReadyDisks, Unpacke
   /** All that stands on the host of this instance. */
   survey(): Promise<readonly Trace[]>;
   /** What the warden's process was told to tell. */
-  readonly greeting: unknown;
+  readonly greeting: Json;
   /** Only the connection: the warden goes on. */
   close(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export interface RemoteWarden extends Omit<Warden, 'close'>, ReadyDisks, Unpacke
 interface Hello {
   readonly abilities: HostAbilities;
   readonly folders: WardenFolders;
-  readonly greeting: unknown;
+  readonly greeting: Json;
 }
 
 /** Throws `warden`. `onLost`: the warden is gone, and nothing can be done without it. */
@@ -34,10 +34,9 @@ export async function connectWarden(path: string, onLost: () => void): Promise<R
   const hello: Hello = demand(await readOne(socket));
   const channel = openChannel(socket, onLost);
   const call =
-    <Request, Answer>(method: RequestName) =>
-    async (request: Request, signal?: AbortSignal): Promise<Answer> =>
-      // The warden's own answer, of the type that its port says.
-      (await channel.call(method, request, signal)) as Answer;
+    (method: RequestName) =>
+    async (request: object, signal?: AbortSignal): Promise<Json> =>
+      await channel.call(method, request, signal);
 
   const openTree: OpenTree = async (request, signal) => {
     if (signal.aborted)
@@ -73,7 +72,7 @@ export async function connectWarden(path: string, onLost: () => void): Promise<R
     closeAttempt: call('closeAttempt'),
     forgetAttempts: call('forgetAttempts'),
     sweep: call('sweep'),
-    survey: async () => (await channel.call('survey', {})) as readonly Trace[],
+    survey: async () => await channel.call('survey', {}),
     trim: async () => void (await channel.call('trim', {})),
     unpackImage: call('unpackImage'),
     listImages: call('listImages'),
@@ -118,9 +117,8 @@ async function readOne(socket: Socket): Promise<string> {
 }
 
 /** Throws what the warden threw. */
-function demand<Answer>(text: string): Answer {
-  const answer: { failure: Failure } | Answer = JSON.parse(text);
-  if (typeof answer === 'object' && answer !== null && 'failure' in answer)
-    throw new BulkheadError(answer.failure.code, answer.failure.message);
-  return answer as Answer;
+function demand(text: string): Json {
+  const answer: { failure?: Failure } = JSON.parse(text);
+  if (answer.failure !== undefined) throw new BulkheadError(answer.failure.code, answer.failure.message);
+  return answer;
 }

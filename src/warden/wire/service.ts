@@ -13,6 +13,11 @@ export interface WardenService {
   close(): Promise<void>;
 }
 
+/** Any request of the warden. */
+interface Asked {
+  ask(request: unknown, signal: AbortSignal): Promise<unknown>;
+}
+
 /** More than the largest attempt: its executors come from one request body. */
 const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 
@@ -43,8 +48,11 @@ export async function serveWarden(options: {
     readFirst(socket, (text) => {
       const first: unknown = JSON.parse(text);
       if (isCalls(first)) answerCalls(socket);
-      else if (treeShape.Check(first)) startRun(socket, treeRequestOf(first));
-      else refuse(socket, 'the first message of a connection fits nothing that the warden does');
+      else if (treeShape.Check(first)) {
+        // Of that shape.
+        const request: TreeRequest = JSON.parse(text);
+        startRun(socket, request);
+      } else refuse(socket, 'the first message of a connection fits nothing that the warden does');
     });
   });
 
@@ -92,8 +100,8 @@ export async function serveWarden(options: {
     }
     if (method === 'treeEnd' || method === 'treeStop') return endRun(method, Number(fieldOf(params, 'tree')));
     // Of the shape that the method takes: checked above, field by field.
-    const call: (request: never, signal: AbortSignal) => Promise<unknown> = warden[method];
-    return await call.call(warden, params as never, signal);
+    const asked: Asked = { ask: warden[method] };
+    return await asked.ask.call(warden, params, signal);
   }
 
   function startRun(socket: Socket, request: TreeRequest): void {
@@ -107,8 +115,7 @@ export async function serveWarden(options: {
     const tree = serial;
     // Once it is told, the process alone reads and writes the connection.
     socket.write(encode({ tree }), () => {
-      if (server === undefined) return void socket.destroy();
-      runs.set(tree, runTree(request, socket));
+      if (server !== undefined) runs.set(tree, runTree(request, socket));
       socket.destroy();
     });
   }
@@ -185,9 +192,4 @@ function isMessage(message: unknown): message is Message {
 
 function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-/** As checked by its shape. */
-function treeRequestOf(checked: unknown): TreeRequest {
-  return checked as TreeRequest;
 }
