@@ -19,6 +19,9 @@ import { prepareServerFolders, replaceable, showToServer } from './warden/server
 import { findServerUser, type ServerUser } from './warden/server-user.ts';
 import { serveWarden } from './warden/wire/service.ts';
 
+const SERVER = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url),
+);
 const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'auto' };
 
 /** Finds out what this host can enforce, by trying. */
@@ -68,7 +71,7 @@ export async function serve(config: Config): Promise<number> {
       places: serverPlaces(config, data, dirname(socket), run.exits),
       cwd: '/',
     },
-    [process.execPath, ...process.execArgv, fileURLToPath(new URL('./server.ts', import.meta.url)), socket],
+    [process.execPath, ...process.execArgv, SERVER, socket],
     {
       env: serverEnvironment(process.env, join(data, 'compile-cache')),
       stdio: ['ignore', 'inherit', log === undefined ? 'inherit' : 'pipe'],
