@@ -13,7 +13,7 @@ import { createOciBackend } from './backends/oci/backend.ts';
 import { createStaging } from './backends/oci/staging.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
 import type { Config } from './config/schema.ts';
-import { isBulkheadError } from './errors.ts';
+import { BulkheadError, isBulkheadError } from './errors.ts';
 import { printableLines } from './printable.ts';
 import { createEngine } from './engine/service.ts';
 import { createHttpServer } from './http/server.ts';
@@ -125,7 +125,9 @@ async function serve(wardenSocket: string): Promise<void> {
     now: Date.now,
     newId: idSource(),
   });
-  const address = await http.listen({ host: config.server.host, port: config.server.port });
+  const address = await http.listen(config.server).catch((error: unknown) => {
+    throw unusableAddress(error, config.server);
+  });
   logger.info({ address, data }, `serving TES 1.1 at ${address}/ga4gh/tes/v1`);
   const collecting = setInterval(() => void collectImages(images, logger), COLLECT_IMAGES_EVERY_MS);
   collecting.unref();
@@ -294,6 +296,20 @@ async function collectImages(images: ImageProvider, logger: Logger): Promise<voi
   } catch (error) {
     logger.warn({ err: error }, 'unused images could not be removed; it is tried again');
   }
+}
+
+/** What the operator can do about an address that can't be had. */
+function unusableAddress(error: unknown, { host, port }: Config['server']): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const remedies: Readonly<Record<string, string>> = {
+    EADDRINUSE: `another program listens on ${host}:${port}; stop it, or choose another port (server.port, --port)`,
+    EACCES: `the server has no privilege to listen on port ${port}; choose one from 1024 on, and put a proxy in front`,
+    EADDRNOTAVAIL: `this host has no address ${host}; name one of its own (server.host)`,
+  };
+  const remedy = typeof code === 'string' ? remedies[code] : undefined;
+  return remedy === undefined
+    ? error
+    : new BulkheadError('config', `server.port: ${remedy}`, { cause: error });
 }
 
 async function stopSignal(): Promise<NodeJS.Signals> {
