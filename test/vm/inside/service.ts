@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TesTask } from '../../../src/tes/task.ts';
@@ -12,7 +12,7 @@ const ADDRESS = 'http://127.0.0.1:8710';
 const PATIENCE_MS = 180_000;
 const END = new Set(['COMPLETE', 'EXECUTOR_ERROR', 'SYSTEM_ERROR', 'CANCELED']);
 
-/** The program as an operator installs it: the unit files of this checkout, a configuration below /etc. */
+/** The program as an operator installs it: a release, the unit files of this checkout, a configuration below /etc. */
 export async function installService(): Promise<void> {
   const units = join(CHECKOUT, 'deploy/systemd');
   for (const name of await readdir(units))
@@ -27,7 +27,31 @@ export async function installService(): Promise<void> {
   await mkdir('/etc/bulkhead', { recursive: true });
   // JSON is YAML.
   await writeFile('/etc/bulkhead/config.yaml', JSON.stringify(config));
+  await installRelease('one');
+  await useRelease('one');
+  await mkdir('/etc/systemd/system/bulkhead.service.d', { recursive: true });
+  await writeFile(
+    '/etc/systemd/system/bulkhead.service.d/release.conf',
+    '[Service]\nExecStart=\nExecStart=/opt/releases/current/bin/bulkhead serve --config /etc/bulkhead/config.yaml\n',
+  );
   await systemctl('daemon-reload');
+}
+
+/** The checkout as a built package without sources, with a version of its own. */
+export async function installRelease(name: string): Promise<void> {
+  const home = `/opt/releases/${name}`;
+  const [upper, work] = [`${home}-upper`, `${home}-work`];
+  for (const folder of [upper, work, home]) await mkdir(folder, { recursive: true });
+  const layers = `lowerdir=${CHECKOUT},upperdir=${upper},workdir=${work}`;
+  await promisify(execFile)('/usr/bin/mount', ['-t', 'overlay', 'overlay', '-o', layers, home]);
+  await rm(`${home}/src`, { recursive: true });
+  const file: Record<string, unknown> = JSON.parse(await readFile(`${home}/package.json`, 'utf8'));
+  await writeFile(`${home}/package.json`, JSON.stringify({ ...file, version: `0.1.0-${name}` }));
+}
+
+export async function useRelease(name: string): Promise<void> {
+  await rm('/opt/releases/current', { force: true });
+  await symlink(`/opt/releases/${name}`, '/opt/releases/current');
 }
 
 export async function systemctl(...args: string[]): Promise<string> {

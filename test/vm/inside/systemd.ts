@@ -1,13 +1,21 @@
 /** The unit files of deploy/systemd on a host with systemd and pure cgroup v2: tasks outlive all that happens to the service. */
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
 import { findLeftovers } from '../../../scripts/demo/leftovers.ts';
 import { runFolders } from '../../../src/warden/run-folders.ts';
 import { until } from '../../poll.ts';
-import { answers, cgroupOf, installService, property, startWaiting, systemctl, version } from './service.ts';
+import {
+  answers,
+  cgroupOf,
+  installRelease,
+  installService,
+  property,
+  startWaiting,
+  systemctl,
+  useRelease,
+  version,
+} from './service.ts';
 
 const SERVICE = 'bulkhead.service';
 const OUTCOME = { state: 'EXECUTOR_ERROR', exits: [7] };
@@ -85,14 +93,7 @@ void test('kill -9 of the main process: systemd starts it again, and the task li
 });
 
 void test('upgrade and rollback: one version starts a task, the next knows it, the first finds its exit code', async () => {
-  await installRelease('one', '0.1.0-one');
-  await installRelease('two', '0.1.0-two');
-  await mkdir(`/etc/systemd/system/${SERVICE}.d`, { recursive: true });
-  await writeFile(
-    `/etc/systemd/system/${SERVICE}.d/release.conf`,
-    '[Service]\nExecStart=\nExecStart=/opt/releases/current/bin/bulkhead serve --config /etc/bulkhead/config.yaml\n',
-  );
-  await systemctl('daemon-reload');
+  await installRelease('two');
   await release('one');
   const task = await startWaiting('upgraded');
   await release('two');
@@ -103,19 +104,8 @@ void test('upgrade and rollback: one version starts a task, the next knows it, t
   deepEqual(await task.ended(), OUTCOME);
 });
 
-/** The checkout once more, with a version of its own. */
-async function installRelease(name: string, own: string): Promise<void> {
-  const [upper, work, home] = ['upper', 'work', 'home'].map((part) => `/opt/releases/${name}-${part}`);
-  for (const folder of [upper, work, home]) await mkdir(folder ?? '', { recursive: true });
-  const layers = `lowerdir=/opt/bulkhead,upperdir=${upper},workdir=${work}`;
-  await promisify(execFile)('/usr/bin/mount', ['-t', 'overlay', 'overlay', '-o', layers, home ?? '']);
-  const file: Record<string, unknown> = JSON.parse(await readFile(`${home}/package.json`, 'utf8'));
-  await writeFile(`${home}/package.json`, JSON.stringify({ ...file, version: own }));
-}
-
 async function release(name: string): Promise<void> {
-  await rm('/opt/releases/current', { force: true });
-  await symlink(`/opt/releases/${name}-home`, '/opt/releases/current');
+  await useRelease(name);
   await systemctl('restart', SERVICE);
   await answers();
   equal(await version(), `0.1.0-${name}`);
