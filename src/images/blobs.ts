@@ -54,9 +54,14 @@ export async function openInside(folder: string, name: string): Promise<FileHand
     await handle.close();
     throw new BulkheadError('image-invalid', `${join(folder, name)} isn't a regular file.`);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined;
-    throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code !== 'EACCES') throw error;
+    throw new BulkheadError(
+      'image-invalid',
+      `${join(folder, name)} can't be read by the server's user, ${process.getuid?.()}; let it read the layout (chmod -R o+rX ${folder}), or name another user (server.user).`,
+      { cause: error },
+    );
   }
 }
 

@@ -18,7 +18,7 @@ import type { FoundImage, ImageSource } from './source.ts';
  * is called FOLDER:TAG after the layout's folder. They are never written; an answer is kept for as long as the
  * layouts' indexes are the same files. Source: OCI image specification 1.1, image-layout.md.
  */
-export function createLayoutSource(folders: readonly string[], now: () => number): ImageSource {
+export function createLayoutSource(folders: readonly string[], now: () => number): LayoutSource {
   const paths = folders.map((path) => resolve(path));
   const answers = new RecentAnswers<FoundImage | undefined>();
   let stateId = '';
@@ -35,12 +35,29 @@ export function createLayoutSource(folders: readonly string[], now: () => number
       if (state.isSettled && state.id === stateId) answers.set(name, found);
       return found;
     },
+    async tagsOf(reference) {
+      const tags: string[] = [];
+      for (const layout of await layoutsOf(paths)) {
+        for (const entry of (await readIndex(layout)).manifests) {
+          const name = nameOf(entry, basename(layout.path));
+          if (name?.tag !== undefined && repositoryName(name) === repositoryName(reference))
+            tags.push(name.tag);
+        }
+      }
+      return [...new Set(tags)].toSorted();
+    },
     async fetch(image) {
       if (image.source.kind !== 'layout')
         throw new BulkheadError('internal', `${image.reference} isn't in a layout.`);
       return { path: image.source.path, shape: 'layout' };
     },
   };
+}
+
+/** Can also say what it has. */
+export interface LayoutSource extends ImageSource {
+  /** Of the repository that a reference names; none where there is no such one. */
+  tagsOf(reference: Reference): Promise<readonly string[]>;
 }
 
 async function findIn(

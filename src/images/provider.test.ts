@@ -176,3 +176,17 @@ async function changeByte(blob: string): Promise<void> {
   await using file = await open(blob, 'r+');
   await file.write(Buffer.from([0x7f]), 0, 1, 1_000);
 }
+
+describe('what is told', () => {
+  it('of a tag that is nowhere: those that the layouts have', async () => {
+    await using folder = await temporaryFolder();
+    const layouts = [await busyboxLayout()];
+    const images = await newProvider(folder.path, { layouts, onlyListedRegistries: true });
+    await expect(images.resolve('busybox:missing', NEVER)).rejects.toMatchObject({
+      message: expect.stringMatching(/In images\.layouts it has the tags .*docker, .*latest/),
+    });
+    await expect(images.resolve('elsewhere:missing', NEVER)).rejects.toMatchObject({
+      message: expect.stringContaining('No layout of images.layouts has it either'),
+    });
+  });
+});

@@ -6,7 +6,7 @@ import { readBlob } from './blobs.ts';
 import { type Digest, isDigest } from './digest.ts';
 import { ImageStore, type StoredImage } from './image-store.ts';
 import type { ImageProvider, ImageUsage, ResolvedImage } from './images.ts';
-import { createLayoutSource } from './layout.ts';
+import { createLayoutSource, type LayoutSource } from './layout.ts';
 import { MAX_DOCUMENT_BYTES, parseManifest } from './manifest.ts';
 import { type ImageLimits, writePrivateLayout } from './private-layout.ts';
 import { RecentAnswers } from './recent-answers.ts';
@@ -49,6 +49,8 @@ export interface ImageProviderLimits extends ImageLimits {
 }
 
 const ID_COUNT = 65_536;
+/** In the message about a tag that isn't there. */
+const MAX_TAGS_TOLD = 10;
 
 /** Clears what a crash left in the store, then answers. Throws `config` for registries that make no sense. */
 export async function createImageProvider(
@@ -81,7 +83,7 @@ export async function createImageProvider(
 class StoreProvider implements ImageProvider, ImageUsage {
   readonly #options: ImageProviderOptions;
   readonly #store: ImageStore;
-  readonly #sources: { readonly layout: ImageSource; readonly registry: ImageSource };
+  readonly #sources: { readonly layout: LayoutSource; readonly registry: ImageSource };
   readonly #finding = new SharedWork<FoundImage>();
   /** Of registries, by references with a digest: what a digest names never changes. */
   readonly #known = new RecentAnswers<FoundImage>();
@@ -92,7 +94,7 @@ class StoreProvider implements ImageProvider, ImageUsage {
   constructor(
     options: ImageProviderOptions,
     store: ImageStore,
-    sources: { layout: ImageSource; registry: ImageSource },
+    sources: { layout: LayoutSource; registry: ImageSource },
   ) {
     this.#options = options;
     this.#store = store;
@@ -177,9 +179,12 @@ class StoreProvider implements ImageProvider, ImageUsage {
     } catch (error) {
       if (!isBulkheadError(error) || (error.code !== 'registry' && error.code !== 'image-not-found'))
         throw error;
-      throw new BulkheadError(error.code, `${error.message} (No layout of images.layouts has it either.)`, {
-        cause: error,
-      });
+      const tags = await this.#sources.layout.tagsOf(reference);
+      const inLayouts =
+        tags.length === 0
+          ? 'No layout of images.layouts has it either.'
+          : `In images.layouts it has the tags ${tags.slice(0, MAX_TAGS_TOLD).join(', ')}${tags.length > MAX_TAGS_TOLD ? ' and others' : ''}.`;
+      throw new BulkheadError(error.code, `${error.message} (${inLayouts})`, { cause: error });
     }
   }
 
