@@ -6,7 +6,10 @@ import { runCommandLine } from './cli/program.ts';
  * that loaded the whole server would take several times as long to start.
  */
 process.exitCode = await runCommandLine(process.argv.slice(2), {
-  serve: async (config) => (await import('./main.ts')).serve(config),
+  serve: async (config) => {
+    (await import('./warden-start.ts')).becomeWarden(config);
+    return await (await import('./main.ts')).serve(config);
+  },
   doctor: async () => (await import('./main.ts')).doctor(),
   accounts: async ({ auth }) => {
     const { createAccounts } = await import('./auth/accounts.ts');

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { writeSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import packageFile from '../package.json' with { type: 'json' };
@@ -11,10 +10,9 @@ import { createNoneAuthenticator } from './auth/none.ts';
 import type { Backend } from './backends/backend.ts';
 import { createOciBackend } from './backends/oci/backend.ts';
 import { createStaging } from './backends/oci/staging.ts';
-import { exitCodeOf } from './cli/exit-codes.ts';
 import type { Config } from './config/schema.ts';
-import { BulkheadError, isBulkheadError } from './errors.ts';
-import { printableLines } from './printable.ts';
+import { BulkheadError } from './errors.ts';
+import { tellFailure } from './failure.ts';
 import { createEngine } from './engine/service.ts';
 import { createHttpServer } from './http/server.ts';
 import type { ImageProvider, ImageUsage } from './images/images.ts';
@@ -52,10 +50,7 @@ if (socket === undefined)
 try {
   await serve(socket);
 } catch (error) {
-  const known = isBulkheadError(error) ? error : undefined;
-  const said = known?.message ?? (error instanceof Error ? (error.stack ?? error.message) : String(error));
-  writeSync(2, `bulkhead: ${printableLines(said)}\n`);
-  process.exit(exitCodeOf(known?.code ?? 'internal'));
+  process.exit(tellFailure(error));
 }
 
 /** Serves until it is told to stop. Throws `config`, `store…`, `warden`, and what listening throws. */

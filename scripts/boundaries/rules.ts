@@ -34,10 +34,10 @@ export function forbiddenImports(): IRegularForbiddenRuleType[] {
     ),
     rule(
       'not-main',
-      'main.ts puts the server together: only bulkhead.ts imports it, and nothing imports that',
+      'main.ts puts the server together: only programs import it, and nothing imports those',
       {
-        from: { path: '^src/', pathNot: [TESTS, '^src/bulkhead\\.ts$'] },
-        to: { path: '^src/(main|bulkhead)\\.ts$' },
+        from: { path: '^src/', pathNot: [TESTS, '^src/(bulkhead|warden-process)\\.ts$'] },
+        to: { path: '^src/(main|bulkhead|warden-process|server)\\.ts$' },
       },
     ),
     rule('not-tests', 'the program imports neither tests nor scripts', {

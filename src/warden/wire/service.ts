@@ -1,7 +1,6 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { Compile } from 'typebox/compile';
 import { BulkheadError, isBulkheadError } from '../../errors.ts';
 import type { LocalWarden } from '../local-warden.ts';
 import { runTree, type TreeRun } from '../tree/process.ts';
@@ -35,8 +34,6 @@ export async function serveWarden(options: {
   readonly greeting: unknown;
 }): Promise<WardenService> {
   const { warden, socket: path, uid, gid } = options;
-  const shapes = new Map(Object.entries(requests).map(([name, shape]) => [name, Compile(shape)]));
-  const treeShape = Compile(treeRequest);
   const runs = new Map<number, TreeRun>();
   let serial = 0;
   let server: Socket | undefined;
@@ -48,7 +45,7 @@ export async function serveWarden(options: {
     readFirst(socket, (text) => {
       const first: unknown = JSON.parse(text);
       if (isCalls(first)) answerCalls(socket);
-      else if (treeShape.Check(first)) {
+      else if (treeRequest(first, '') === undefined) {
         // Of that shape.
         const request: TreeRequest = JSON.parse(text);
         startRun(socket, request);
@@ -85,19 +82,14 @@ export async function serveWarden(options: {
   }
 
   async function answer(method: string, params: unknown, signal: AbortSignal): Promise<unknown> {
-    const shape = isName(method) ? shapes.get(method) : undefined;
-    if (!isName(method) || shape === undefined)
+    if (!isName(method))
       throw new BulkheadError(
         'forbidden',
         `the warden has no request ${JSON.stringify(method.slice(0, 40))}`,
       );
-    if (!shape.Check(params)) {
-      const [fault] = shape.Errors(params);
-      throw new BulkheadError(
-        'forbidden',
-        `the warden refuses ${method}: ${fault?.instancePath ?? ''} ${fault?.message ?? 'has another shape'}`,
-      );
-    }
+    const fault = requests[method](params, '');
+    if (fault !== undefined)
+      throw new BulkheadError('forbidden', `the warden refuses ${method}: ${fault.trimStart()}`);
     if (method === 'treeEnd' || method === 'treeStop') return endRun(method, Number(fieldOf(params, 'tree')));
     // Of the shape that the method takes: checked above, field by field.
     const asked: Asked = { ask: warden[method] };
