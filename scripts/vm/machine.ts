@@ -46,8 +46,12 @@ export async function runJob(
     }),
   );
   const child = spawn(
-    'qemu-system-x86_64',
+    'setpriv',
     [
+      // It ends with this process, however that ends.
+      '--pdeathsig',
+      'KILL',
+      'qemu-system-x86_64',
       ...argv,
       ...MACHINE,
       '-smp',
@@ -80,8 +84,8 @@ export async function runJob(
   );
   let complaint = '';
   child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()));
-  const onExit = (): boolean => child.kill('SIGKILL');
-  process.once('exit', onExit);
+  const stop = (): boolean => child.kill('SIGKILL');
+  for (const signal of STOP_SIGNALS) process.once(signal, stop);
   try {
     await within(job.timeoutMs, told.promise, exited(child));
     if (status.includes('\n')) return Number.parseInt(status, 10);
@@ -91,7 +95,7 @@ export async function runJob(
       `the machine (${accelerator}) gave no exit code ${how}; ${complaint}its console:\n${tail}`,
     );
   } finally {
-    process.removeListener('exit', onExit);
+    for (const signal of STOP_SIGNALS) process.removeListener(signal, stop);
     const gone = exited(child);
     child.kill('SIGKILL');
     await gone;
@@ -99,6 +103,7 @@ export async function runJob(
   }
 }
 
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const MACHINE =
   '-machine q35 -nodefaults -no-user-config -display none -no-reboot -device virtio-serial-pci -device virtio-rng-pci'.split(
     ' ',
