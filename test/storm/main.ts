@@ -1,0 +1,30 @@
+/** `npm run storm -- [--seed N] [--kills N] [--json FILE]`: kills at random moments, and what came of them. */
+import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { formatReport } from './report.ts';
+import { openStage } from './stage.ts';
+import { storm } from './storm.ts';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    kills: { type: 'string', default: '200' },
+    json: { type: 'string' },
+  },
+});
+const seed = Number(values.seed ?? randomInt(2 ** 31));
+const kills = Number(values.kills);
+if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(kills) || kills < 1) {
+  process.stderr.write('--seed and --kills take whole numbers, and there must be a kill\n');
+  process.exit(64);
+}
+const stage = await openStage();
+try {
+  const report = await storm(stage, { seed, kills, tell: (line) => process.stderr.write(`${line}\n`) });
+  process.stdout.write(formatReport(report));
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+  if (report.problems.length > 0) process.exitCode = 1;
+} finally {
+  await stage.close();
+}
