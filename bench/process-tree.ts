@@ -31,17 +31,6 @@ export async function endedChildrenCpuMs(): Promise<number> {
   return ((Number(user) + Number(system)) * 1000) / TICKS_PER_SECOND;
 }
 
-/** Resident memory of a process and its descendants, shared pages counted for each. Bytes. */
-export async function treeResidentBytes(pid: number): Promise<number> {
-  const sizes = await Promise.all(
-    (await tree(pid)).map(async (each) => {
-      const status = await readFile(`/proc/${each}/status`, 'utf8').catch(() => '');
-      return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
-    }),
-  );
-  return sizes.reduce((sum, each) => sum + each, 0);
-}
-
 /** A process and its descendants. */
 export async function tree(pid: number): Promise<number[]> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
