@@ -7,7 +7,11 @@ export interface CgroupPaths {
   readonly memoryLimit: string;
   readonly swapLimit: string;
   readonly pidsLimit: string;
+  /** On v2 the period is in it too. */
   readonly cpuQuota: string;
+  readonly cpuPeriod: string;
+  /** On v1. */
+  readonly deviceList?: string;
   readonly memoryEvents: string;
   readonly pidsEvents: string;
 }
@@ -28,6 +32,7 @@ export function cgroupPaths(version: 1 | 2, parent: string, container: string): 
       swapLimit: join(folder, 'memory.swap.max'),
       pidsLimit: join(folder, 'pids.max'),
       cpuQuota: join(folder, 'cpu.max'),
+      cpuPeriod: join(folder, 'cpu.max'),
       memoryEvents: join(folder, 'memory.events'),
       pidsEvents: join(folder, 'pids.events'),
     };
@@ -39,6 +44,8 @@ export function cgroupPaths(version: 1 | 2, parent: string, container: string): 
     swapLimit: join(folder('memory'), 'memory.memsw.limit_in_bytes'),
     pidsLimit: join(folder('pids'), 'pids.max'),
     cpuQuota: join(folder('cpu'), 'cpu.cfs_quota_us'),
+    cpuPeriod: join(folder('cpu'), 'cpu.cfs_period_us'),
+    deviceList: join(folder('devices'), 'devices.list'),
     memoryEvents: join(folder('memory'), 'memory.oom_control'),
     pidsEvents: join(folder('pids'), 'pids.events'),
   };

@@ -7,7 +7,7 @@ import { BulkheadError, isBulkheadError } from '../errors.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { cgroupFolders, cgroupPaths } from './cgroups.ts';
 import type { Disks } from './disks.ts';
-import { observe } from './evidence.ts';
+import { observe } from './evidence/observe.ts';
 import { unblock, waitsAtGate } from './exec-fifo.ts';
 import type { Hand } from './hand.ts';
 import type { Lowers } from './lowers.ts';
@@ -111,7 +111,7 @@ export function createContainers(options: ContainerOptions) {
     } catch (error) {
       throw creationFailure(error, await runtimeLog(folder));
     }
-    const observed = await observe(
+    const observed = observe(
       pid,
       spec,
       cgroupPaths(options.cgroupVersion, options.cgroupParent, container),

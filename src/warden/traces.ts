@@ -32,6 +32,6 @@ export async function ownLoopDevices(folder: string): Promise<{ device: string; 
 }
 
 /** Spaces and the like are octal in mountinfo. */
-function unescaped(path: string): string {
+export function unescaped(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 8)));
 }

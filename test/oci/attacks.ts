@@ -7,7 +7,7 @@ import {
   withoutReadonlyPaths,
   withoutSeccomp,
   withoutUserNamespace,
-} from './control.ts';
+} from './weakenings.ts';
 
 /** Prints `succeeded` where it does. */
 export interface Attack {

@@ -32,8 +32,11 @@ export interface Instance {
   close(): Promise<readonly string[]>;
 }
 
-/** `alter` puts something else in the place of the warden, or of parts of it. */
-export async function openInstance(alter = (warden: Warden): Warden => warden): Promise<Instance> {
+/** `alter` puts something else in the place of the warden, or of parts of it; `runtime` in the place of this host's. */
+export async function openInstance(
+  alter = (warden: Warden): Warden => warden,
+  runtime = 'auto',
+): Promise<Instance> {
   const folder = await mkdtemp(join(tmpdir(), 'bulkhead-oci-'));
   const files = join(folder, 'files');
   await mkdir(files);
@@ -48,7 +51,7 @@ export async function openInstance(alter = (warden: Warden): Warden => warden): 
       dataFolder: folder,
       runFolder: RUN_FOLDER,
       diskFolder,
-      runtime: 'auto',
+      runtime,
       idBase: ID_BASE,
       poolSize: 2,
       logFolder: join(folder, 'logs'),

@@ -9,18 +9,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RuntimeSpec } from '../../src/backends/oci/compile.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
 import { ATTACKS } from './attacks.ts';
+import { openControls, type Controls } from './control.ts';
+import { ID_BASE, openInstance, RUN_FOLDER, type Instance } from './instance.ts';
+import { processTree, runExecutors, runJob } from './run.ts';
+import { until } from '../poll.ts';
 import {
   inHostNetwork,
-  openControls,
   unchanged,
   withoutSeccomp,
   withoutSysctl,
   withoutUserNamespace,
-  type Controls,
-} from './control.ts';
-import { ID_BASE, openInstance, RUN_FOLDER, type Instance } from './instance.ts';
-import { processTree, runExecutors, runJob } from './run.ts';
-import { until } from '../poll.ts';
+} from './weakenings.ts';
 
 let instance: Instance;
 let controls: Controls;

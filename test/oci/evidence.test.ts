@@ -1,0 +1,60 @@
+/** A runtime that forgets a control: what is read back before the first instruction tells its name, and nothing runs. */
+import { chmod, rmdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
+import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
+import { openInstance, type Instance } from './instance.ts';
+import { runJob } from './run.ts';
+import { OTHER_CGROUP, WEAKNESSES } from './weaknesses.ts';
+
+let own: TemporaryFolder;
+let instance: Instance;
+
+beforeAll(async () => {
+  own = await temporaryFolder();
+  instance = await openInstance(undefined, await weakRuntime(own));
+});
+afterAll(async () => {
+  expect(await instance.close()).toEqual([]);
+  for (const path of cgroupFolders(cgroupVersion(), OTHER_CGROUP)) await rmdir(path);
+  await own[Symbol.asyncDispose]();
+});
+
+test('a runtime that forgets nothing is believed', async () => {
+  await choose('');
+  const done = await runJob(instance, {
+    image: 'box:latest',
+    command: ['echo', 'ran'],
+    volumes: ['/shared'],
+  });
+  expect(done).toMatchObject({ exitCode: 0, stdout: 'ran\n' });
+});
+
+describe('nothing of the task runs where', () => {
+  for (const { name, told, job } of WEAKNESSES) {
+    test(name, async () => {
+      await choose(name);
+      const running = runJob(instance, { image: 'box:latest', command: ['echo', 'ran'], ...job });
+      const error: unknown = await running.then(
+        ({ stdout }) => `it printed ${stdout}`,
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toMatchObject({ code: 'evidence' });
+      for (const control of told) expect(String(error)).toContain(control);
+    });
+  }
+});
+
+async function choose(name: string): Promise<void> {
+  await writeFile(own.at('weakness'), name);
+}
+
+async function weakRuntime(folder: TemporaryFolder): Promise<string> {
+  const path = folder.at('weak-runc');
+  const program = fileURLToPath(new URL('weak-runtime.ts', import.meta.url));
+  await choose('');
+  await writeFile(path, `#!/bin/sh\nexec ${process.execPath} ${program} ${folder.at('weakness')} "$@"\n`);
+  await chmod(path, 0o755);
+  return path;
+}
