@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { DoctorReport } from './cli/doctor-report.ts';
 import type { Config } from './config/schema.ts';
 import { BulkheadError } from './errors.ts';
+import { tellFailure } from './failure.ts';
 import type { ServerStart } from './server-start.ts';
 import { siteRoots } from './site-roots.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
@@ -123,7 +124,16 @@ async function openWarden(config: Config, data: string, { gid }: ServerUser): Pr
     imageFolders: { roots: join(config.images.store, 'roots'), work: join(config.images.store, 'work') },
     readers: gid,
     siteRoots: siteRoots(config),
+    onLost: endAtOnce,
   });
+}
+
+/**
+ * As if it had been killed: the kernel ends the server, what runs goes on, and the next start takes up all of it. Were the
+ * server told, it would end tasks for a fault that isn't theirs.
+ */
+function endAtOnce(why: string): never {
+  process.exit(tellFailure(new BulkheadError('warden', why)));
 }
 
 /** All that the server sees of this host. Whose files these are decides what it may read of them. */

@@ -6,11 +6,17 @@
 # Protocol. A request on stdin is a netstring `<length>:<bytes>,` whose bytes are netstrings: an id, then one for
 # each step; a step's bytes are netstrings: its name, then its arguments. The steps of one request run in order in one
 # child process and stop at the first failure. The answer on stdout is one netstring of at most 4096 bytes, so that
-# writes of several children never mix: id, `ok` or the name of the failed step, errno, text.
+# writes of several children never mix: id, `ok` or the name of the failed step, errno, text. A child that was killed is
+# answered for.
+#
+#   hand.pl [FOLDER]
+#
+# FOLDER is locked for as long as this process or a step that it began lives: what an earlier one was killed in the middle of is
+# over before anything is begun here.
 use strict;
 use warnings;
 use POSIX qw(:sys_wait_h setsid dup2 _exit);
-use Fcntl qw(:DEFAULT :mode);
+use Fcntl qw(:DEFAULT :flock :mode);
 use Errno qw(EAGAIN EBUSY EEXIST EINTR EINVAL ENOENT);
 
 # System call numbers of x86_64 (linux/arch/x86/entry/syscalls/syscall_64.tbl).
@@ -32,7 +38,8 @@ my %STEPS = (
     allocate => \&step_allocate, sync => \&step_sync, rmdir => \&step_rmdir, unlink => \&step_unlink,
     exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, copyout => \&step_copyout,
 );
-my $ANSWER;    # the descriptor that answers go to
+my $LOCK_SECONDS = 30;
+my $lock;
 my $output = '';
 
 main();
@@ -40,12 +47,18 @@ main();
 sub main {
     # Conmon and the drains become orphans by design: their end is noticed here while this process lives.
     syscall($SYS{prctl}, $PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    $SIG{CHLD} = 'IGNORE';
+    pipe my $ended, my $ended_w or die "pipe: $!\n";
+    fcntl $ended_w, F_SETFL, O_WRONLY | O_NONBLOCK or die "fcntl: $!\n";
+    $SIG{CHLD} = sub { local $!; syswrite $ended_w, 'c' };
     $SIG{PIPE} = 'IGNORE';
     $SIG{HUP} = 'IGNORE';
     $SIG{INT} = 'IGNORE';
+    # Not ignored, which the programs that are started would inherit: whoever signals the whole group means the warden.
+    $SIG{TERM} = sub { };
     umask 0;
+    take_lock($ARGV[0]) if @ARGV;
     my $buffer = '';
+    my %requests;    # by the process that does it
     while (1) {
         while (defined(my $request = take_netstring(\$buffer))) {
             my $pid = fork;
@@ -54,13 +67,44 @@ sub main {
             } elsif ($pid == 0) {
                 run_request($request);
                 _exit(0);
+            } else {
+                $requests{$pid} = (fields($request))[0];
             }
         }
+        my $wanted = '';
+        vec($wanted, fileno $_, 1) = 1 for \*STDIN, $ended;
+        next if select($wanted, undef, undef, undef) < 1;
+        if (vec $wanted, fileno $ended, 1) {
+            sysread $ended, my $bytes, 4096;
+            reap(\%requests);
+        }
+        next unless vec $wanted, fileno STDIN, 1;
         my $n = sysread STDIN, $buffer, 65536, length $buffer;
         next if !defined $n && $! == EINTR;
         last if !$n;
     }
     _exit(0);
+}
+
+# Whoever ended by itself has answered; of one that was killed after that, the second answer is nobody's.
+sub reap {
+    my ($requests) = @_;
+    while ((my $pid = waitpid -1, WNOHANG) > 0) {
+        my $id = delete $requests->{$pid};
+        next if !defined $id || !$?;
+        answer($id, 'killed', 0, 'the process that did it was ended by ' . ($? & 127 ? 'signal ' . ($? & 127) : 'a fault of its own'));
+    }
+}
+
+# Inherited by every step, and so held until the last of them is over.
+sub take_lock {
+    my ($folder) = @_;
+    sysopen $lock, $folder, O_RDONLY or die "open $folder: $!\n";
+    for (1 .. $LOCK_SECONDS * 100) {
+        return if flock $lock, LOCK_EX | LOCK_NB;
+        select undef, undef, undef, 0.01;
+    }
+    warn "bulkhead: a step of an earlier server is still under way after $LOCK_SECONDS s; going on\n";
 }
 
 sub run_request {
@@ -442,7 +486,7 @@ sub step_launch {
     }
     answer($id, 'ok', 0, $pid);
     # The server may go away; nobody must wait for this process or be told of its end.
-    close $_ for \*STDIN, \*STDOUT, \*STDERR, $sync;
+    close $_ for \*STDIN, \*STDOUT, \*STDERR, $sync, grep { defined } $lock;
     my $summary = drain(\@readers, \@logs, \@tees, $limit);
     syswrite $done, $summary;
     close $done;

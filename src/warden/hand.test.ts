@@ -1,7 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { lstat, mkdtemp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { processesWith } from '../../test/e2e/traces.ts';
+import { until } from '../../test/poll.ts';
 import { startHand, type Hand } from './hand.ts';
 import * as step from './steps.ts';
 
@@ -105,3 +108,47 @@ describe("the warden's hand", () => {
     await expect(other.run('late', [])).rejects.toMatchObject({ code: 'warden' });
   });
 });
+
+describe('a hand that is killed', () => {
+  it('in one of its steps alone has that one answered for, and goes on', async () => {
+    const seconds = String(randomInt(1e8, 1e9));
+    const running = hand.run('sleeping', [step.exec('/bin/sleep', [seconds])]);
+    const found = await sleeping(seconds);
+    process.kill(found.step, 'SIGKILL');
+    await expect(running).rejects.toMatchObject({
+      code: 'warden',
+      message: 'sleeping: the process that did it was ended by signal 9',
+    });
+    process.kill(found.program, 'SIGKILL');
+    expect((await hand.run('echo', [step.exec('/bin/echo', ['on'])])).trim()).toBe('on');
+  });
+
+  it('is told before its calls fail, and the next one begins only when its steps are over', async () => {
+    const seconds = String(randomInt(1e8, 1e9));
+    const told: string[] = [];
+    const first = startHand({ folder, onLost: (why) => told.push(why) });
+    const running = first
+      .run('sleeping', [step.exec('/bin/sleep', [seconds])])
+      .catch(() => told.push('failed'));
+    const { program } = await sleeping(seconds);
+    process.kill(first.pid ?? 0, 'SIGKILL');
+    await running;
+    expect(told).toEqual([expect.stringContaining('SIGKILL'), 'failed']);
+
+    const [second, elsewhere] = [startHand({ folder }), startHand({ folder: tmpdir() })];
+    const made = second.run('second', [step.exec('/bin/echo', [])]).then(() => told.push('second'));
+    await elsewhere.run('elsewhere', [step.exec('/bin/echo', [])]);
+    expect(told).toHaveLength(2);
+    process.kill(program, 'SIGKILL');
+    await made;
+    await Promise.all([second.close(), elsewhere.close()]);
+  });
+});
+
+/** The step that sleeps for so long: who does it, and the program that is waited for. */
+async function sleeping(seconds: string): Promise<{ step: number; program: number }> {
+  let program = 0;
+  await until(async () => ([program = 0] = await processesWith(seconds)).length > 0, { what: 'the step' });
+  const fields = await readFile(`/proc/${program}/stat`, 'utf8');
+  return { step: Number(fields.slice(fields.lastIndexOf(')') + 2).split(' ')[1]), program };
+}

@@ -18,11 +18,20 @@ export interface Hand {
   close(): Promise<void>;
 }
 
+export interface HandOptions {
+  readonly folder?: string;
+  readonly onLost?: (why: string) => void;
+}
+
 const ENOSPC = 28;
 
-export function startHand(): Hand {
+/**
+ * `folder` is locked until the last step is over, also where this process is killed before: a step of an earlier hand isn't
+ * met in its middle. `onLost`: it ended though nobody closed it, which is told before any call fails by it.
+ */
+export function startHand({ folder, onLost }: HandOptions = {}): Hand {
   const program = fileURLToPath(new URL('./hand.pl', import.meta.url));
-  const child = spawn('/usr/bin/perl', [program], {
+  const child = spawn('/usr/bin/perl', [program, ...(folder === undefined ? [] : [folder])], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
   });
@@ -32,6 +41,7 @@ export function startHand(): Hand {
   let ended: BulkheadError | undefined;
 
   function end(message: string): void {
+    if (ended === undefined) onLost?.(message);
     ended ??= new BulkheadError('warden', message);
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();

@@ -1,3 +1,4 @@
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cgroupFolders, cgroupPaths, cgroupVersion, counter } from './cgroups.ts';
@@ -48,6 +49,8 @@ export interface WardenOptions {
   readonly readers: number;
   /** Folders of this host below which tasks may read or write. */
   readonly siteRoots: readonly SiteRoot[];
+  /** The warden's hand has ended, and nothing can be done any more; called before any request fails by it. */
+  readonly onLost?: (why: string) => void;
 }
 
 /** All that needs privilege on this host. */
@@ -64,16 +67,16 @@ const ID_RANGE = 65_536;
 export async function openLocalWarden(options: WardenOptions): Promise<LocalWarden> {
   const run = runFolders(options.runFolder, options.dataFolder);
   const host = await findHost(options.runtime);
-  const hand = startHand();
+  for (const path of [options.runFolder, run.root]) makeFolder(path, 0o711);
+  const { onLost } = options;
+  const hand = startHand({ folder: run.root, ...(onLost === undefined ? {} : { onLost }) });
   const version = cgroupVersion();
   const parent = cgroupParent(run.instance);
   if (hand.pid !== undefined) await enterDelegation(run.instance, hand.pid);
   const { readers } = options;
 
   await hand.run('run-time folders', [
-    ...[options.runFolder, run.root, run.disks, run.lowers, run.roots, run.jail].map((path) =>
-      step.mkdir(path, 0o711, 0, 0),
-    ),
+    ...[run.disks, run.lowers, run.roots, run.jail].map((path) => step.mkdir(path, 0o711, 0, 0)),
     ...[run.runtime, options.diskFolder].map((path) => step.mkdir(path, 0o700, 0, 0)),
     ...[run.exits, options.logFolder].map((path) => step.mkdir(path, 0o750, 0, readers)),
   ]);
@@ -81,6 +84,9 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   const linkedInputs = await probeLinks(hand, run);
   // Slot 0 shares the range of the images on disk, so that without id-mapped mounts every slot can.
   const idBase = (slot: number): number => options.idBase + (idMapped ? (slot + 1) * ID_RANGE : 0);
+
+  // Without id-mapped mounts, tasks share one range of host ids.
+  const unenforced = idMapped ? [] : ['id-range'];
 
   const seals = openSeals(options.logFolder, readers);
   const disks = createDisks({ hand, run, folder: options.diskFolder, poolSize: options.poolSize });
@@ -106,7 +112,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     hardLimits: host.hardLimits,
     idBase,
     readers,
-    unenforced: idMapped ? [] : ['id-range: shared between tasks, since this host has no id-mapped mounts'],
+    unenforced,
   });
 
   // A disk that stayed mounted is that of an attempt which an earlier process started.
@@ -184,7 +190,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
 
   return {
     ...images,
-    abilities: { runtime: host.runtime.version, idMappedMounts: idMapped, linkedInputs },
+    abilities: { runtime: host.runtime.version, idMappedMounts: idMapped, unenforced, linkedInputs },
     folders: { exits: run.exits, logs: options.logFolder },
     demandTree(request) {
       demandTreeRequest(request, options.siteRoots, seals.all().map(stateOf));
@@ -346,4 +352,10 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
 /** Of a container. */
 function name({ attempt, index }: ExecutorName): string {
   return `${attempt}-${index}`;
+}
+
+function makeFolder(path: string, mode: number): void {
+  if (existsSync(path)) return;
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, mode);
 }

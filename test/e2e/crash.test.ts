@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startServer, type TestServer } from '../fixtures/server.ts';
-import { tracesOfServer } from './traces.ts';
+import { until } from '../poll.ts';
+import { processesWith, tracesOfServer } from './traces.ts';
 
 const TASKS = 24;
 const KILLS = 4;
@@ -68,3 +69,31 @@ it('a server that is killed at any moment, again and again, loses no task and ru
   }
   expect({ delays, wrong }).toEqual({ delays, wrong: [] });
 }, 180_000);
+
+it('a server whose hand is killed ends with a word, and the next one takes up what it had', async () => {
+  const ids: string[] = [];
+  for (let at = 0; at < 6; at += 1)
+    ids.push(
+      await server.create({
+        resources: { cpu_cores: 0.5 },
+        executors: [{ image: 'busybox:latest', command: ['sh', '-c', `sleep 0.5; echo ${at}`] }],
+      }),
+    );
+  await until(async () => (await server.get(ids[0] ?? '')).state === 'RUNNING', { what: 'a task to run' });
+  const warden = server.pid;
+  const children = (await readFile(`/proc/${warden}/task/${warden}/children`, 'utf8')).trim().split(' ');
+  for (const pid of children) {
+    if ((await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes('hand.pl'))
+      process.kill(Number(pid), 'SIGKILL');
+  }
+  await until(async () => (await processesWith(server.configFile)).length === 0, {
+    what: 'the server to end',
+  });
+  expect(await server.log()).toContain("the warden's helper ended (SIGKILL)");
+  await server.serveAgain();
+  for (const [at, id] of ids.entries()) {
+    const task = await server.ended(id);
+    expect(task).toMatchObject({ state: 'COMPLETE' });
+    expect(task.logs?.at(-1)?.logs).toMatchObject([{ exit_code: 0, stdout: `${at}\n` }]);
+  }
+});

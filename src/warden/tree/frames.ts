@@ -80,7 +80,10 @@ export class FrameReader {
     const parts = [this.#rest];
     let held = this.#rest.length;
     while (held < length) {
-      const { value, done } = await this.#source.next();
+      // A connection whose other side was killed is reset where what it was sent hasn't been read: an end as any other.
+      const { value, done } = await this.#source
+        .next()
+        .catch(() => ({ value: undefined, done: true as const }));
       if (done === true) return false;
       parts.push(value);
       held += value.length;
