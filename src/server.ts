@@ -105,7 +105,13 @@ async function serve(wardenSocket: string): Promise<void> {
     authenticator: authenticator(config, logger),
     admit: async (document, principal) => {
       operations.options.operation.assertTakes();
-      return admit({ site, document, principal, machine: engine.capacity() });
+      return admit({
+        site,
+        document,
+        principal,
+        machine: engine.capacity(),
+        unenforced: warden.abilities.unenforced,
+      });
     },
     operation: operations.options,
     serviceInfo: serviceDescription(config),
@@ -209,6 +215,7 @@ async function openBackend(
       diskBytes: config.limits.reserved.disk,
     },
     textBytes: config.limits.stdio_text,
+    enforcement: config.policy,
     now: Date.now,
   });
   return { images, backend, attempts };
@@ -245,6 +252,8 @@ function sitePolicy({ policy, limits }: Config): SitePolicy {
     },
     ceilings: policy.ceilings,
     profiles: {},
+    require_enforced: policy.require_enforced,
+    may_be_unenforced: policy.may_be_unenforced,
   };
 }
 

@@ -35,7 +35,13 @@ async function serve(port: number): Promise<void> {
     engine: rig.engine,
     authenticator: createNoneAuthenticator(),
     admit: async (document, principal) =>
-      admit({ site: DEFAULT_SITE_POLICY, document, principal, machine: rig.engine.capacity() }),
+      admit({
+        site: DEFAULT_SITE_POLICY,
+        document,
+        principal,
+        machine: rig.engine.capacity(),
+        unenforced: [],
+      }),
     serviceInfo: { id: info.id, name: info.name, organization: info.organization, version: '0' },
     storageLocations: [],
     parameterKeys: [],

@@ -29,6 +29,11 @@ describe('contradictions', () => {
   test.each<[string, Record<string, string>, string]>([
     ['every origin without authentication', { SERVER__CORS__ORIGINS: '["*"]' }, '/server/cors/origins'],
     ['a users file that nobody is asked for', { AUTH__USERS_FILE: '/etc/users' }, '/auth/users_file'],
+    [
+      'exceptions where nothing is demanded',
+      { POLICY__MAY_BE_UNENFORCED: '[id-range]' },
+      '/policy/may_be_unenforced',
+    ],
     ['operators where everybody is one', { AUTH__OPERATORS: '[ada]' }, '/auth/operators'],
     [
       'a root that holds the data folder',

@@ -16,6 +16,7 @@ export function contradictions(config: Config, isSet: (path: string) => boolean)
     ...withoutEffect(config, isSet),
     ...exposedData(config),
     ...defaultsAboveCeilings(config),
+    ...exceptionsToNothing(config),
     ...sizes(config),
     ...registries(config),
     ...privateAddresses(config),
@@ -81,6 +82,17 @@ function defaultsAboveCeilings(config: Config): Contradiction[] {
       paths: [`policy.defaults.${word}`, `policy.ceilings.${word}`],
       problem: `is above policy.ceilings.${word}: a task that asks for nothing would be refused. Lower the default or raise the ceiling`,
     }));
+}
+
+function exceptionsToNothing({ policy }: Config): Contradiction[] {
+  if (policy.require_enforced || policy.may_be_unenforced.length === 0) return [];
+  return [
+    {
+      paths: ['policy.may_be_unenforced', 'policy.require_enforced'],
+      problem:
+        'is set, but policy.require_enforced is not, so everything may be unenforced. Set policy.require_enforced, or remove the key',
+    },
+  ];
 }
 
 function sizes(config: Config): Contradiction[] {

@@ -20,8 +20,15 @@ function admitted(
   resources?: TesResources,
   site: SitePolicy = DEFAULT_SITE_POLICY,
   machine = MACHINE,
+  unenforced: readonly string[] = [],
 ): Admission {
-  return admit({ site, document: task(resources), principal: { subject: 'ann', groups: [] }, machine });
+  return admit({
+    site,
+    document: task(resources),
+    principal: { subject: 'ann', groups: [] },
+    machine,
+    unenforced,
+  });
 }
 
 function refusal(resources: TesResources, site: SitePolicy = DEFAULT_SITE_POLICY): BulkheadError {
@@ -265,3 +272,17 @@ function attempt(run: () => Admission): Admission | BulkheadError {
     throw error;
   }
 }
+
+describe('what the host can’t enforce', () => {
+  test('is no hindrance where the site demands nothing', () => {
+    expect(() => admitted({}, DEFAULT_SITE_POLICY, MACHINE, ['id-range'])).not.toThrow();
+  });
+
+  test('refuses the task where the site demands all, beside every other reason', () => {
+    const site = { ...DEFAULT_SITE_POLICY, require_enforced: true };
+    expect(() => admitted({}, site, MACHINE, [])).not.toThrow();
+    const refuse = (): Admission => admitted({ cpu_cores: 5 }, site, MACHINE, ['id-range']);
+    expect(refuse).toThrow(/cpu_cores.*does not enforce id-range/);
+    expect(refuse).toThrow(expect.objectContaining({ code: 'refused' }));
+  });
+});

@@ -4,6 +4,7 @@ import { PROFILES } from '../sandbox/profiles.ts';
 import type { Profile } from '../sandbox/profiles.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { TesResources, TesTaskDocument } from '../tes/task.ts';
+import { enforcementProblem } from './enforcement.ts';
 import { resolveParameters } from './parameters.ts';
 import { resolveResources } from './resources.ts';
 import type { Machine } from './resources.ts';
@@ -15,6 +16,8 @@ export interface AdmissionRequest {
   /** Who asks: rules that match a principal will look at it. */
   readonly principal: { readonly subject: string; readonly groups: readonly string[] };
   readonly machine: Machine;
+  /** Controls that can't be enforced there, by name. */
+  readonly unenforced: readonly string[];
 }
 
 export interface Admission {
@@ -29,13 +32,21 @@ export interface Admission {
  * deterministic. Throws `refused` with every refusal at once, each naming its field, what was asked, the limit
  * and where the limit is written; `config` where the site's default profile doesn't exist.
  */
-export function admit({ site, document, machine }: AdmissionRequest): Admission {
+export function admit({ site, document, machine, unenforced }: AdmissionRequest): Admission {
   const { resources: asked = {} } = document;
   const resources = resolveResources(asked, site, machine);
   const parameters = resolveParameters(asked);
-  const refusals = [...resources.refusals, ...parameters.refusals];
+  const lacking = enforcementProblem(site, unenforced);
+  const refusals = [
+    ...resources.refusals,
+    ...parameters.refusals,
+    // No field of the task is at fault: it is the document as a whole that can't be run here.
+    ...(lacking === undefined ? [] : [{ field: '', problem: lacking }]),
+  ];
   if (refusals.length > 0) {
-    const all = refusals.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+    const all = refusals
+      .map(({ field, problem }) => (field === '' ? problem : `${field}: ${problem}`))
+      .join('; ');
     throw new BulkheadError('refused', `the task is refused: ${all}`, { fields: refusals });
   }
 

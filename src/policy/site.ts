@@ -1,10 +1,11 @@
 import type { Profile } from '../sandbox/profiles.ts';
+import type { EnforcementPolicy } from './enforcement.ts';
 
 /**
  * What the operator grants: the `policy` part of the configuration, with durations and sizes already parsed.
  * Keys are those of the configuration file, so that a refusal can say where its limit is written.
  */
-export interface SitePolicy {
+export interface SitePolicy extends EnforcementPolicy {
   readonly defaults: SiteDefaults;
   readonly ceilings: SiteCeilings;
   /** The site's own profiles by name, beside the built-in ones, which they can't replace. */
@@ -55,4 +56,6 @@ export const DEFAULT_SITE_POLICY: SitePolicy = {
   },
   ceilings: {},
   profiles: {},
+  require_enforced: false,
+  may_be_unenforced: [],
 };

@@ -97,6 +97,8 @@ export interface HostAbilities {
   readonly runtime: string;
   /** Each slot has host ids of its own; where false, all share one range. */
   readonly idMappedMounts: boolean;
+  /** Controls that this host can't enforce, by name. */
+  readonly unenforced: readonly string[];
   /** `file://` inputs can appear without a copy. */
   readonly linkedInputs: boolean;
 }

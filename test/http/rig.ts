@@ -65,7 +65,7 @@ export async function startRig(
   const app = createHttpServer({
     authenticator: createNoneAuthenticator(),
     admit: async (document, principal) =>
-      admit({ site: DEFAULT_SITE_POLICY, document, principal, machine: MACHINE }),
+      admit({ site: DEFAULT_SITE_POLICY, document, principal, machine: MACHINE, unenforced: [] }),
     serviceInfo: {
       id: 'org.example.bulkhead',
       name: 'B',

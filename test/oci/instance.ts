@@ -91,6 +91,7 @@ export async function openInstance(
       slots: 8,
       reserved: { cpuCores: 0, memoryBytes: 0, diskBytes: 0 },
       textBytes: 16_384,
+      enforcement: { require_enforced: false, may_be_unenforced: [] },
       now: Date.now,
     });
     return { backend, warden };

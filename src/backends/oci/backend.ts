@@ -1,6 +1,7 @@
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
+import { enforcementProblem } from '../../policy/enforcement.ts';
 import type { Evidence } from '../../sandbox/sandbox.ts';
 import type { LinkedInput } from '../../warden/warden.ts';
 import type { Attempt, Backend, ExecutorExit, ExecutorStart } from '../backend.ts';
@@ -202,6 +203,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     const folder = folderOf(handle);
     const { evidence } = await warden.create(executor);
     try {
+      const lacking = enforcementProblem(options.enforcement, evidence.unenforced);
+      if (lacking !== undefined) throw new BulkheadError('evidence', `the task was not started: ${lacking}`);
       await folder.started(index).write({ at: options.now(), evidence });
       await assertAlive(handle);
       await warden.start(executor);

@@ -1,6 +1,7 @@
 import type { ImageProvider } from '../../images/images.ts';
 import type { Warden } from '../../warden/warden.ts';
 import type { UnpackedImages } from '../../warden/unpacked-images.ts';
+import type { EnforcementPolicy } from '../../policy/enforcement.ts';
 import type { Staging } from './staging.ts';
 
 /** What the backend is made of. */
@@ -17,5 +18,7 @@ export interface OciBackendOptions {
   readonly reserved: { readonly cpuCores: number; readonly memoryBytes: number; readonly diskBytes: number };
   /** Bytes of each of stdout and stderr that `wait` answers as text. */
   readonly textBytes: number;
+  /** What must be enforced before a first instruction. */
+  readonly enforcement: EnforcementPolicy;
   readonly now: () => number;
 }

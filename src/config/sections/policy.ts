@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { amount, autoOrInteger, choice, durationOrNone, section, whole } from '../vocabulary.ts';
+import { amount, autoOrInteger, choice, durationOrNone, flag, list, section, whole } from '../vocabulary.ts';
 
 export const policySection = section(
   'What a task gets that does not ask, and the most that it may ask for.',
@@ -22,6 +22,14 @@ export const policySection = section(
         ram_gb: Type.Optional(amount('Memory, in units of 2³⁰ bytes.')),
         disk_gb: Type.Optional(amount('Disk, in units of 2³⁰ bytes.')),
       },
+    ),
+    require_enforced: flag(
+      'A task runs only where this host enforces every control of its sandbox: else it is refused when it is created, and ends as SYSTEM_ERROR before its first instruction where that shows only then. Without it, what is not enforced is told by name in the task.',
+      false,
+    ),
+    may_be_unenforced: list(
+      'Where `require_enforced` is set: the controls that may be missing all the same. `id-range`: a range of host ids for each running task, which needs id-mapped mounts.',
+      choice('Name of a control, as in `sandbox_unenforced`.', ['id-range']),
     ),
   },
 );
