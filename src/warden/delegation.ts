@@ -34,7 +34,10 @@ export async function enterDelegation(instance: string, pid: number): Promise<vo
   // A cgroup with cgroups below it holds no process itself.
   const leaf = join(MOUNT, cgroupParent(instance), 'supervisors');
   await mkdir(leaf, { recursive: true });
-  await writeFile(join(leaf, 'cgroup.procs'), String(pid));
+  const keeper = (
+    await systemd('systemctl', ['show', '--property=MainPID', '--value', unit(instance)])
+  ).trim();
+  for (const each of [keeper, String(pid)]) await writeFile(join(leaf, 'cgroup.procs'), each);
 }
 
 /** Once no task is left: ends the unit. */
@@ -56,15 +59,15 @@ async function startUnit(name: string): Promise<void> {
       `--unit=${name}`,
       `--slice=${SLICE}`,
       '--description=Tasks of Bulkhead; they go on while the server restarts',
-      // Without a process of its own: it stays until it is stopped.
-      '--service-type=oneshot',
-      '--remain-after-exit',
+      '--service-type=exec',
       '--property=Delegate=yes',
       // A task's end for want of memory is the task's affair.
       '--property=OOMPolicy=continue',
       '--property=TasksMax=infinity',
       '--property=TimeoutStopSec=10',
-      '/bin/true',
+      // Without a process, systemd forgets the group (seen with a oneshot unit that remains).
+      '/bin/sleep',
+      'infinity',
     ]);
   } catch (error) {
     throw new BulkheadError(
