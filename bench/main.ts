@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { formatMeasurement, isMet, ratioOf, type Measurement } from './measurement.ts';
 import { requestSuite } from './requests.ts';
+import { separationSuite } from './separation.ts';
 import { shortTaskSuite } from './short-task.ts';
 import { storeSuite } from './store.ts';
 import type { Suite } from './suite.ts';
 import { throughputSuite } from './throughput.ts';
 
-const SUITES: readonly Suite[] = [shortTaskSuite, throughputSuite, requestSuite, storeSuite];
+const SUITES: readonly Suite[] = [shortTaskSuite, throughputSuite, separationSuite, requestSuite, storeSuite];
 
 const { values } = parseArgs({
   options: {
