@@ -1,0 +1,361 @@
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cgroupFolders, cgroupPaths, cgroupVersion, counter } from './cgroups.ts';
+import type { TreeRequest } from './tree/request.ts';
+import { createContainers, type CreateRequest } from './containers.ts';
+import { cgroupParent, enterDelegation, isDelegated, leaveDelegation } from './delegation.ts';
+import { createDisks } from './disks.ts';
+import { type AttemptState, demandLinks, demandTreeRequest, type SiteRoot } from './guard.ts';
+import { startHand } from './hand.ts';
+import { findHost, probeIdMappedMounts } from './host.ts';
+import { openImageRoots } from './image/roots.ts';
+import { linkSteps, probeLinks } from './links.ts';
+import { createLowers } from './lowers.ts';
+import { runFolders } from './run-folders.ts';
+import type { ReadyDisks } from './ready-disks.ts';
+import { openSeals } from './seals.ts';
+import * as step from './steps.ts';
+import { surveyHost, taskCgroups, type Trace } from './survey.ts';
+import { ownLoopDevices, ownMounts } from './traces.ts';
+import type { UnpackedImages } from './unpacked-images.ts';
+import type { ExecutorName, SealedAttempt, Warden } from './warden.ts';
+import {
+  isWholeRoot,
+  linkedWorkspace,
+  makeFolders,
+  treeSteps,
+  wholeRoot,
+  workspaceFolder,
+} from './workspace.ts';
+
+export interface WardenOptions {
+  /** Absolute; identifies the instance. */
+  readonly dataFolder: string;
+  /** Below it are the instance's mount points. */
+  readonly runFolder: string;
+  /** Holds the task disks. */
+  readonly diskFolder: string;
+  /** Bundles and logs of attempts. */
+  readonly logFolder: string;
+  /** Unpacked images; and where they are prepared, by whoever asks for their unpacking. */
+  readonly imageFolders: { readonly roots: string; readonly work: string };
+  /** `auto`, `runc`, or a path. */
+  readonly runtime: string;
+  readonly idBase: number;
+  /** Ready-made disks that are kept. */
+  readonly poolSize: number;
+  /** Group that may read what executors wrote to their streams. */
+  readonly readers: number;
+  /** Folders of this host below which tasks may read or write. */
+  readonly siteRoots: readonly SiteRoot[];
+  /** The warden's hand has ended, and nothing can be done any more; called before any request fails by it. */
+  readonly onLost?: (why: string) => void;
+}
+
+/** All that needs privilege on this host. */
+export interface LocalWarden extends Warden, ReadyDisks, UnpackedImages {
+  /** Throws `forbidden` for access to files that no attempt gives the server. */
+  demandTree(request: TreeRequest): void;
+  /** All that stands on the host of this instance. */
+  survey(): Promise<readonly Trace[]>;
+}
+
+const ID_RANGE = 65_536;
+
+/** The warden within this process: needs root. */
+export async function openLocalWarden(options: WardenOptions): Promise<LocalWarden> {
+  const run = runFolders(options.runFolder, options.dataFolder);
+  const host = await findHost(options.runtime);
+  for (const path of [options.runFolder, run.root]) makeFolder(path, 0o711);
+  const { onLost } = options;
+  const hand = startHand({ folder: run.root, ...(onLost === undefined ? {} : { onLost }) });
+  const version = cgroupVersion();
+  const parent = cgroupParent(run.instance);
+  if (hand.pid !== undefined) await enterDelegation(run.instance, hand.pid);
+  const { readers } = options;
+
+  await hand.run('run-time folders', [
+    ...[run.disks, run.lowers, run.roots, run.jail].map((path) => step.mkdir(path, 0o711, 0, 0)),
+    ...[run.runtime, options.diskFolder].map((path) => step.mkdir(path, 0o700, 0, 0)),
+    ...[run.exits, options.logFolder].map((path) => step.mkdir(path, 0o750, 0, readers)),
+  ]);
+  const idMapped = await probeIdMappedMounts(hand, run, options.idBase);
+  const linkedInputs = await probeLinks(hand, run);
+  // Slot 0 shares the range of the images on disk, so that without id-mapped mounts every slot can.
+  const idBase = (slot: number): number => options.idBase + (idMapped ? (slot + 1) * ID_RANGE : 0);
+
+  // Without id-mapped mounts, tasks share one range of host ids.
+  const unenforced = idMapped ? [] : ['id-range'];
+
+  const seals = openSeals(options.logFolder, readers);
+  const disks = createDisks({ hand, run, folder: options.diskFolder, poolSize: options.poolSize });
+  const lowers = createLowers({ hand, run, idMapped, idBase });
+  const images = await openImageRoots({
+    folders: options.imageFolders,
+    jail: run.jail,
+    idBase: options.idBase,
+    isUsed: (digest) =>
+      seals.all().some(({ executors }) => executors.some(({ imageDigest }) => imageDigest === digest)),
+    forget: (digest) => lowers.forget(digest),
+  });
+  const containers = createContainers({
+    hand,
+    run,
+    disks,
+    lowers,
+    runtime: host.runtime,
+    conmon: host.conmon,
+    init: host.init,
+    cgroupParent: parent,
+    cgroupVersion: version,
+    hardLimits: host.hardLimits,
+    idBase,
+    readers,
+    unenforced,
+  });
+
+  // A disk that stayed mounted is that of an attempt which an earlier process started.
+  for (const { target, source } of await ownMounts(run.disks)) {
+    disks.adopt(Number(target.slice(run.disks.length + 1)), source);
+  }
+
+  function requestFor(sealed: SealedAttempt, index: number): CreateRequest {
+    const executor = sealed.executors[index];
+    if (executor === undefined) throw new RangeError(`attempt ${sealed.attempt} has no executor ${index}`);
+    const { attempt, slot, trees } = sealed;
+    return {
+      ...executor,
+      container: name({ attempt, index }),
+      slot,
+      index,
+      folder: join(seals.folder(attempt), String(index)),
+      trees,
+    };
+  }
+
+  /** Mounted for a slot once; after a restart of the server again. */
+  async function mapImages({ slot, executors }: SealedAttempt): Promise<void> {
+    for (const imageDigest of new Set(executors.map((executor) => executor.imageDigest)))
+      await lowers.add(slot, { digest: imageDigest, ...images.root(imageDigest) });
+  }
+
+  function stateOf(sealed: SealedAttempt): AttemptState {
+    const { attempt, slot, trees, executors } = sealed;
+    return {
+      sealed,
+      workspace: workspaceFolder(disks, run, slot, trees),
+      idBase: idBase(slot),
+      hasBegun: containers.hasBundle(join(seals.folder(attempt), '0')),
+      isAlive: executors.some((_, index) => containers.isAlive(name({ attempt, index }))),
+    };
+  }
+
+  /** Another image may run as another user: what earlier executors made must be writable for it. */
+  function handOver({ slot, trees, executors }: SealedAttempt, index: number): step.Step[] {
+    const [before, now] = [executors[index - 1]?.spec.user, executors[index]?.spec.user];
+    if (!before || !now || (before.uid === now.uid && before.gid === now.gid) || isWholeRoot(trees))
+      return [];
+    const owner = `${idBase(slot) + now.uid}:${idBase(slot) + now.gid}`;
+    // Where inputs are linked, through the overlay: behind its back it goes on showing the owners that it knows.
+    const workspace = workspaceFolder(disks, run, slot, []);
+    // -P: no symbolic link is followed; nothing of the task is alive.
+    return [step.exec('/bin/chown', ['-R', '-P', '-h', owner, '--', workspace])];
+  }
+
+  async function closeAttempt(attempt: string): Promise<void> {
+    if (!seals.has(attempt)) return;
+    const { slot, executors } = seals.of(attempt);
+    for (const index of executors.keys()) await containers.remove(name({ attempt, index }));
+    await unmountSlot(slot);
+    await disks.close(slot);
+    seals.remove(attempt);
+  }
+
+  async function unmountSlot(slot: number): Promise<void> {
+    const names = (await readdir(run.roots)).filter(
+      (one) => one === `slot-${slot}` || one === `ws-${slot}` || one.startsWith(`data-${slot}-`),
+    );
+    // The overlay before the folders that it shows.
+    const paths = names
+      .toSorted()
+      .toReversed()
+      .map((one) => join(run.roots, one));
+    if (paths.length > 0)
+      await hand.run(
+        `slot ${slot}`,
+        paths.flatMap((path) => [step.umount(path), step.rmdir(path)]),
+      );
+  }
+
+  return {
+    ...images,
+    abilities: { runtime: host.runtime.version, idMappedMounts: idMapped, unenforced, linkedInputs },
+    folders: { exits: run.exits, logs: options.logFolder },
+    demandTree(request) {
+      demandTreeRequest(request, options.siteRoots, seals.all().map(stateOf));
+    },
+    async openAttempt(sealed) {
+      const { attempt, slot, bytes, inodes } = sealed;
+      seals.add(sealed);
+      try {
+        await disks.open({ slot, bytes, inodes });
+        await mapImages(sealed);
+      } catch (error) {
+        // Nothing of it was: it may be tried again.
+        await closeAttempt(attempt);
+        seals.forget(attempt);
+        throw error;
+      }
+    },
+    hasDisk: async ({ attempt }) => seals.has(attempt) && disks.has(seals.of(attempt).slot),
+    async makeWorkspace({ attempt, links }) {
+      const sealed = seals.of(attempt);
+      const { slot, trees, executors } = sealed;
+      demandLinks(links, options.siteRoots);
+      await mapImages(sealed);
+      const first = requestFor(sealed, 0);
+      const rootId = idBase(slot);
+      const [uid, gid] = [rootId + first.spec.user.uid, rootId + first.spec.user.gid];
+      const owner = { rootId, uid, gid };
+      const what = `workspace of slot ${slot}`;
+      if (isWholeRoot(trees)) {
+        const rootfs = wholeRoot(run, slot);
+        const { imageDigest, spec } = first;
+        await hand.run(what, [
+          step.umount(rootfs),
+          ...containers.rootSteps({ slot, imageDigest, layer: 'ws', rootfs, spec }),
+        ]);
+      } else if (links.length > 0 && executors.every(({ merged }) => merged.length === 0)) {
+        const folders = (root: string): step.Step[] => trees.flatMap((tree) => treeSteps(root, tree, owner));
+        const onDisk = join('disks', String(slot), 't');
+        const dataName = (at: number): string => `data-${slot}-${at}`;
+        const target = linkedWorkspace(run, slot);
+        await hand.run(
+          what,
+          linkSteps({ run, onDisk, target, dataName, inputs: links, folders, uid, gid, rootId }),
+        );
+      } else {
+        makeFolders(workspaceFolder(disks, run, slot, trees), trees, owner);
+      }
+      return { root: workspaceFolder(disks, run, slot, trees), uid, gid };
+    },
+    async syncDisk({ attempt }) {
+      const { slot } = seals.of(attempt);
+      await hand.run(`task disk ${slot}`, [step.sync(disks.folder(slot))]);
+    },
+    async create({ attempt, index }) {
+      const sealed = seals.of(attempt);
+      const request = requestFor(sealed, index);
+      // Of an earlier process that was killed before it started what it had created.
+      await containers.remove(request.container);
+      try {
+        await mapImages(sealed);
+        const given = handOver(sealed, index);
+        if (given.length > 0) await hand.run(`workspace of slot ${sealed.slot}`, given);
+        return await containers.create(request);
+      } catch (error) {
+        await containers.remove(request.container);
+        throw error;
+      }
+    },
+    start: async (executor) => containers.start(known(executor)),
+    awaitsStart: async (executor) => containers.awaitsStart(name(executor)),
+    async kill({ attempt }) {
+      if (!seals.has(attempt)) return;
+      for (const index of seals.of(attempt).executors.keys()) await containers.kill(name({ attempt, index }));
+    },
+    remove: async (executor) => containers.remove(name(executor)),
+    async counters(executor) {
+      const paths = cgroupPaths(version, parent, known(executor));
+      const [oomKills, forksRefused] = [
+        counter(paths.memoryEvents, 'oom_kill'),
+        counter(paths.pidsEvents, 'max'),
+      ];
+      const full = await disks.isFull(seals.of(executor.attempt).slot);
+      return { oomKills, forksRefused, diskFull: full.bytes, inodesFull: full.inodes };
+    },
+    async isWatched({ attempt, index }) {
+      const folder = join(seals.folder(attempt), String(index));
+      const pid = Number(await readFile(join(folder, 'conmon.pid'), 'utf8').catch(() => ''));
+      if (!Number.isSafeInteger(pid) || pid <= 1) return false;
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return command.split('\0').includes(folder);
+    },
+    closeAttempt: async ({ attempt }) => closeAttempt(attempt),
+    async forgetAttempts({ attempts }) {
+      for (const attempt of attempts) seals.forget(attempt);
+    },
+    survey: async () => await surveyHost(options),
+    async trim() {
+      for (const { slot } of disks.pooled()) await disks.discard(slot);
+    },
+    async sweep({ attempts }) {
+      const kept = seals.all().filter(({ attempt }) => attempts.includes(attempt));
+      const keptSlots = kept.map(({ slot }) => slot);
+      const keptNames = kept.flatMap(({ attempt, executors }) =>
+        [...executors.keys()].map((index) => name({ attempt, index })),
+      );
+      for (const container of await readdir(run.runtime)) {
+        if (!keptNames.includes(container)) await containers.remove(container);
+      }
+      for (const { target } of await ownMounts(run.root)) {
+        const [room, mount] = target.slice(run.root.length + 1).split('/');
+        const slot = Number(/^(?:(?:slot|ws|data)-)?(\d+)(?:-\d+)?$/.exec(mount ?? '')?.[1]);
+        const isKept =
+          (room === 'disks' && keptSlots.includes(slot)) ||
+          (room === 'roots' && (keptSlots.includes(slot) || keptNames.includes(mount ?? '')));
+        if (isKept) continue;
+        if (room === 'disks') await disks.discard(slot);
+        else await hand.run(`sweeping ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
+      }
+      for (const { device, file } of await ownLoopDevices(options.diskFolder)) {
+        const slot = Number(/(\d+)\.img$/.exec(file)?.[1]);
+        if (!keptSlots.includes(slot))
+          await hand.run(`sweeping ${device}`, [step.exec('/sbin/losetup', ['--detach', device])]);
+      }
+      for (const file of await readdir(options.diskFolder)) {
+        if (file.endsWith('.img') && !keptSlots.includes(Number.parseInt(file, 10)))
+          await hand.run(`sweeping ${file}`, [step.unlink(join(options.diskFolder, file))]);
+      }
+      // Last: one in which something is alive stays, and is told.
+      for (const { name: path, container = '' } of await taskCgroups(parent)) {
+        if (!keptNames.includes(container)) await hand.run(`sweeping ${path}`, [step.rmdir(path)]);
+      }
+      for (const { attempt } of seals.all()) if (!attempts.includes(attempt)) seals.remove(attempt);
+    },
+    async close() {
+      const kept = seals.all().map(({ slot }) => slot);
+      for (const { slot } of disks.pooled()) if (!kept.includes(slot)) await disks.discard(slot);
+      for (const { target } of await ownMounts(run.lowers))
+        await hand.run(`unmounting ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
+      if (kept.length === 0) {
+        const folders = [run.disks, run.lowers, run.roots, run.runtime, run.exits, run.jail, run.root];
+        await hand
+          .run(
+            'removing run-time folders',
+            [...(isDelegated() ? [] : cgroupFolders(version, parent)), ...folders].map(step.rmdir),
+          )
+          .catch(() => {});
+      }
+      await hand.close();
+      if (kept.length === 0) await leaveDelegation(run.instance);
+    },
+  };
+
+  /** Of an attempt that is open: its name is one that the warden gave. */
+  function known(executor: ExecutorName): string {
+    return requestFor(seals.of(executor.attempt), executor.index).container;
+  }
+}
+
+/** Of a container. */
+function name({ attempt, index }: ExecutorName): string {
+  return `${attempt}-${index}`;
+}
+
+function makeFolder(path: string, mode: number): void {
+  if (existsSync(path)) return;
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, mode);
+}
