@@ -62,8 +62,26 @@ describe('what an exit means', () => {
     [
       'memory',
       { ...quiet, counters: { ...quiet.counters, oomKills: 2 } },
-      /2 processes were killed at the limit of 1 GiB/,
+      /2 processes were killed at the limit of 1 GiB .*; the executor itself went on, and ended with 0$/,
     ],
+    [
+      'memory that its first process ran out of',
+      { ...exit({ exitCode: 137 }), counters: { ...quiet.counters, oomKills: 1 } },
+      /1 process was killed at the limit of 1 GiB .*, and the executor ended as by SIGKILL$/,
+    ],
+    [
+      'too many open files',
+      { ...exit({ exitCode: 1 }), stderr: 'tool: /tmp/9: Too many open files\n' },
+      /may have 1024 at once \(policy\.defaults\.open_files\)/,
+    ],
+    [
+      'too many open files in the words of musl',
+      { ...exit({ exitCode: 1 }), stderr: "sh: can't open 9: No file descriptors available\n" },
+      /too many open files/,
+    ],
+    ['a crash', exit({ exitCode: 139 }), /139, as by SIGSEGV, which came from within/],
+    ['an abort', exit({ exitCode: 134 }), /SIGABRT/],
+    ['a kill from within', exit({ exitCode: 137 }), /137, as by SIGKILL, which came from within/],
     [
       'processes',
       { ...quiet, counters: { ...quiet.counters, forksRefused: 9 } },
@@ -81,6 +99,30 @@ describe('what an exit means', () => {
     ],
   ])('%s is told', (_, ending, cause) => {
     expect(explain(ending).causes).toEqual([expect.stringMatching(cause)]);
+  });
+
+  it.each([
+    ['a code that stands for no signal', exit({ exitCode: 255 })],
+    ['the code between', exit({ exitCode: 128 })],
+    ['words about open files in a success', { ...quiet, stderr: 'Too many open files; tried again\n' }],
+  ])('%s is not explained', (_, ending) => {
+    expect(explain(ending).causes).toEqual([]);
+  });
+
+  it('tells a kill from outside as such, and what was met before beside it', () => {
+    const killed: Ending = { ...exit({ exitCode: 137 }), killed: 'canceled' };
+    expect(explain(killed).causes).toEqual(['killed because the task was canceled']);
+    expect(explain({ ...killed, counters: { ...quiet.counters, oomKills: 1 } }).causes).toEqual([
+      'killed because the task was canceled',
+      expect.stringMatching(/1 process was killed at the limit of 1 GiB \(resources\.ram_gb\)$/),
+    ]);
+  });
+
+  it('tells everything that it met, each once', () => {
+    const counters = { oomKills: 1, forksRefused: 2, diskFull: true, inodesFull: true };
+    const { causes } = explain({ ...exit({ exitCode: 9, stdoutBytes: 5000 }), counters });
+    expect(causes).toHaveLength(5);
+    expect(new Set(causes).size).toBe(5);
   });
 
   it('is 137 for whatever was killed from outside', () => {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import type { Counters } from '../../warden/warden.ts';
 import type { KillReason } from '../backend.ts';
@@ -12,8 +13,10 @@ export interface Ending {
   readonly stderr: string;
 }
 
-const SIGSYS = 31;
-const SIGXFSZ = 25;
+const { SIGKILL, SIGSYS, SIGXFSZ } = constants.signals;
+
+/** EMFILE in the words of the C libraries: glibc's, and musl's. */
+const TOO_MANY_OPEN_FILES = /Too many open files|No file descriptors available/;
 
 /**
  * What an executor's exit means: the code as a shell reports it, and one line for each thing that the sandbox, not the
@@ -29,18 +32,22 @@ export function explain(ending: Ending): { exitCode: number; causes: string[]; s
     ending.killed === 'wall-time' &&
       `killed at the end of its wall time of ${seconds(limits.wallTimeMs)} (sandbox_timeout)`,
     ending.killed === 'canceled' && 'killed because the task was canceled',
-    counters.oomKills > 0 &&
-      `out of memory: ${counters.oomKills} ${counters.oomKills === 1 ? 'process was' : 'processes were'} killed at the limit of ${gib(limits.memoryBytes)} (resources.ram_gb)`,
+    outOfMemory(ending),
     counters.forksRefused > 0 &&
       `${counters.forksRefused} new processes were refused at the limit of ${limits.pids} (sandbox_pids)`,
     counters.diskFull && `the task's disk of ${gib(limits.diskBytes)} is full (resources.disk_gb)`,
     counters.inodesFull && `the task's disk has no room for more than ${limits.diskInodes} files`,
+    // The kernel doesn't count these.
+    exit.exitCode !== 0 &&
+      TOO_MANY_OPEN_FILES.test(ending.stderr) &&
+      `stderr tells of too many open files: a process may have ${limits.openFiles} at once (policy.defaults.open_files)`,
     exit.exitCode === 128 + SIGSYS &&
       !ending.killed &&
       'ended by SIGSYS: a system call of another architecture; 32-bit and x32 programs do not run here',
     exit.exitCode === 128 + SIGXFSZ &&
       !ending.killed &&
       `ended by SIGXFSZ: a file would have become larger than the task's disk of ${gib(limits.diskBytes)}`,
+    signalFromWithin(ending),
     truncation('stdout', exit.stdoutBytes, limits.logBytes),
     truncation('stderr', exit.stderrBytes, limits.logBytes),
     exit.stdoutProblem !== '' && `the file for stdout is incomplete: ${exit.stdoutProblem}`,
@@ -68,6 +75,29 @@ function executionFailure({
     };
   }
   return { exitCode: 126, cause: `the command ${name} can't be executed: ${reason}` };
+}
+
+/** The kernel kills one process after the other, never the group: who waits for its child is told, and may go on. */
+function outOfMemory({ counters: { oomKills }, exit, killed, sandbox }: Ending): string | undefined {
+  if (oomKills === 0) return undefined;
+  const killing = `out of memory: ${oomKills} ${oomKills === 1 ? 'process was' : 'processes were'} killed at the limit of ${gib(sandbox.limits.memoryBytes)} (resources.ram_gb)`;
+  if (killed) return killing;
+  return exit.exitCode === 128 + SIGKILL
+    ? `${killing}, and the executor ended as by SIGKILL`
+    : `${killing}; the executor itself went on, and ended with ${exit.exitCode}`;
+}
+
+/** A shell whose child was ended by a signal ends with the same code: both are told alike. */
+function signalFromWithin({ exit: { exitCode }, counters, killed }: Ending): string | undefined {
+  const signal = exitCode - 128;
+  const isExplained =
+    signal === SIGSYS || signal === SIGXFSZ || (signal === SIGKILL && counters.oomKills > 0);
+  if (killed || isExplained) return undefined;
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === signal) ?? [];
+  return (
+    name &&
+    `ended with ${exitCode}, as by ${name}, which came from within the task: no limit and nothing of the server sent it`
+  );
 }
 
 function truncation(stream: string, bytes: number, limit: number): string | undefined {
