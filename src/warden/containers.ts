@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compile, type ExecutorSpec } from '../backends/oci/compile.ts';
@@ -45,6 +45,9 @@ export interface ContainerOptions {
   readonly unenforced: readonly string[];
 }
 
+/** In the folder of a container: it was killed at its gate. */
+const NEVER_STARTED = 'never-started';
+
 /** The first process waits at the gate already; only a host that swaps takes longer than a moment. */
 const START_TIMEOUT_MS = 10_000;
 
@@ -55,6 +58,9 @@ export function createContainers(options: ContainerOptions) {
   const mountPoint = (container: string): string => join(run.roots, container);
   const exitFiles = (container: string): string[] =>
     [container, `${container}.done`].map((name) => join(run.exits, name));
+
+  /** Those that are being let go right now. */
+  const starting = new Set<string>();
 
   async function create(request: CreateRequest): Promise<Created> {
     const { container, slot, index, folder } = request;
@@ -78,6 +84,7 @@ export function createContainers(options: ContainerOptions) {
     const gid = idBase + request.spec.user.gid;
     const root = whole ? rootfs : workspace;
     const stdin = request.stdin === '' ? '' : join(disks.folder(slot), `stdin-${index}`);
+    rmSync(join(folder, NEVER_STARTED), { force: true });
     let pid: number;
     try {
       const answer = await hand.run(`container ${container}`, [
@@ -111,11 +118,7 @@ export function createContainers(options: ContainerOptions) {
     } catch (error) {
       throw creationFailure(error, await runtimeLog(folder));
     }
-    const observed = observe(
-      pid,
-      spec,
-      cgroupPaths(options.cgroupVersion, options.cgroupParent, container),
-    );
+    const observed = observe(pid, spec, cgroupPaths(options.cgroupVersion, options.cgroupParent, container));
     return {
       pid,
       evidence: {
@@ -237,16 +240,28 @@ export function createContainers(options: ContainerOptions) {
     /** For the shared root file system of a task that has files in `/`. */
     rootSteps,
     /** What the runtime's `start` does, without a process of its own for it: 8 ms of 60 for a short task. */
-    async start(container: string): Promise<void> {
-      await unblock(join(run.runtime, container, 'exec.fifo'), START_TIMEOUT_MS);
+    async start(container: string, folder: string): Promise<void> {
+      if (existsSync(join(folder, NEVER_STARTED)))
+        throw new BulkheadError('warden', `the container ${container} was killed before it was started`);
+      starting.add(container);
+      try {
+        await unblock(join(run.runtime, container, 'exec.fifo'), START_TIMEOUT_MS);
+      } finally {
+        starting.delete(container);
+      }
     },
     /** Something of it may run: the runtime knows it, and nobody saw its end. */
     isAlive: (container: string): boolean =>
       existsSync(join(run.runtime, container)) && !existsSync(join(run.exits, container)),
     hasBundle: (folder: string): boolean => existsSync(join(folder, 'config.json')),
-    awaitsStart: (container: string): boolean => waitsAtGate(join(run.runtime, container)),
-    async kill(container: string): Promise<void> {
+    /** Also of one that was killed at its gate. */
+    awaitsStart: (container: string, folder: string): boolean =>
+      existsSync(join(folder, NEVER_STARTED)) || waitsAtGate(join(run.runtime, container)),
+    async kill(container: string, folder: string): Promise<void> {
       if (!existsSync(join(run.runtime, container))) return;
+      // A dead process doesn't tell whether it ever ran; from here on it is never started.
+      if (!starting.has(container) && waitsAtGate(join(run.runtime, container)))
+        writeFileSync(join(folder, NEVER_STARTED), '', { mode: 0o600 });
       try {
         await hand.run(`killing ${container}`, [
           step.exec(options.runtime.path, [...runtimeArgs, 'kill', container, 'KILL']),

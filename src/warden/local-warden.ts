@@ -129,9 +129,14 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       container: name({ attempt, index }),
       slot,
       index,
-      folder: join(seals.folder(attempt), String(index)),
+      folder: folderOf({ attempt, index }),
       trees,
     };
+  }
+
+  /** Bundle and logs of one executor. */
+  function folderOf({ attempt, index }: ExecutorName): string {
+    return join(seals.folder(attempt), String(index));
   }
 
   /** Mounted for a slot once; after a restart of the server again. */
@@ -259,11 +264,12 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
         throw error;
       }
     },
-    start: async (executor) => containers.start(known(executor)),
-    awaitsStart: async (executor) => containers.awaitsStart(name(executor)),
+    start: async (executor) => containers.start(known(executor), folderOf(executor)),
+    awaitsStart: async (executor) => containers.awaitsStart(name(executor), folderOf(executor)),
     async kill({ attempt }) {
       if (!seals.has(attempt)) return;
-      for (const index of seals.of(attempt).executors.keys()) await containers.kill(name({ attempt, index }));
+      for (const index of seals.of(attempt).executors.keys())
+        await containers.kill(name({ attempt, index }), folderOf({ attempt, index }));
     },
     remove: async (executor) => containers.remove(name(executor)),
     async counters(executor) {
@@ -276,7 +282,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       return { oomKills, forksRefused, diskFull: full.bytes, inodesFull: full.inodes };
     },
     async isWatched({ attempt, index }) {
-      const folder = join(seals.folder(attempt), String(index));
+      const folder = folderOf({ attempt, index });
       const pid = Number(await readFile(join(folder, 'conmon.pid'), 'utf8').catch(() => ''));
       if (!Number.isSafeInteger(pid) || pid <= 1) return false;
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');

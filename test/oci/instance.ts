@@ -21,6 +21,7 @@ export const ID_BASE = 1_879_048_192;
 /** The real backend on folders of its own, composed as the server does it. */
 export interface Instance {
   readonly backend: Backend;
+  readonly warden: Warden;
   /** A root of `file://`, writable. */
   readonly files: string;
   readonly folder: string;
@@ -105,6 +106,9 @@ export async function openInstance(
   return {
     get backend() {
       return opened.backend;
+    },
+    get warden() {
+      return opened.warden;
     },
     files,
     folder,

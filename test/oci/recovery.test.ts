@@ -109,6 +109,25 @@ test('what was started before the host was, by its boot id, is lost in every ste
   });
 });
 
+test('what is killed at its gate was never started, also for the next server, and never is', async () => {
+  await withAttempt('runOn', async (handle) => {
+    const executor = { attempt: ociHandle(handle).id, index: 0 };
+    await instance.warden.create(executor);
+    expect(await instance.warden.awaitsStart(executor)).toBe(true);
+    await instance.warden.kill(executor);
+    await until(() => isGone(handle), { what: 'the end of the container' });
+    await instance.reopen();
+    expect(await instance.warden.awaitsStart(executor)).toBe(true);
+    await expect(instance.warden.start(executor)).rejects.toMatchObject({ code: 'warden' });
+  });
+});
+
+/** Its first process is a zombie at most. */
+async function isGone(handle: Handle): Promise<boolean> {
+  const stat = await readFile(`/proc/${(await processOf(handle)).trim()}/stat`, 'utf8').catch(() => ') Z');
+  return stat.slice(stat.lastIndexOf(')')).startsWith(') Z');
+}
+
 async function processOf(handle: Handle): Promise<string> {
   return await readFile(join(instance.folder, 'logs', ociHandle(handle).id, '0', 'pid'), 'utf8');
 }
