@@ -19,9 +19,14 @@ if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(kills) || kills < 1) {
   process.stderr.write('--seed and --kills take whole numbers, and there must be a kill\n');
   process.exit(64);
 }
+const began = performance.now();
+const tell = (line: string): void => {
+  const seconds = Math.round((performance.now() - began) / 1000);
+  process.stderr.write(`${seconds} s: ${line}\n`);
+};
 const stage = await openStage();
 try {
-  const report = await storm(stage, { seed, kills, tell: (line) => process.stderr.write(`${line}\n`) });
+  const report = await storm(stage, { seed, kills, tell });
   process.stdout.write(formatReport(report));
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
   if (report.problems.length > 0) process.exitCode = 1;

@@ -58,7 +58,7 @@ const SCENES: Readonly<Record<Phase, Scene>> = {
   'stage in': { victims: [...ALWAYS, 'tree'], shapes: ['staged'], delayMs: 15 },
   start: { victims: [...ALWAYS, 'conmon', 'drain', 'runc', 'init'], shapes: ALL, delayMs: 15 },
   run: { victims: [...ALWAYS, 'conmon', 'drain', 'init'], shapes: ALL, delayMs: 200 },
-  exit: { victims: [...ALWAYS, 'conmon', 'drain'], shapes: ALL, delayMs: 5 },
+  exit: { victims: [...ALWAYS, 'conmon', 'drain'], shapes: ALL, delayMs: 4 },
   'stage out': { victims: [...ALWAYS, 'tree'], shapes: ['staged', 'several'], delayMs: 15 },
   cancel: {
     victims: [...ALWAYS, 'conmon', 'drain', 'runc', 'init'],

@@ -5,8 +5,8 @@ import { descendantsOf, isAlive, text } from './processes.ts';
 import type { Stage } from './stage.ts';
 import { containersOf, isTree, names } from './victims.ts';
 
-const LOOK_EVERY_MS = 1;
-const ENDS = ['COMPLETE', 'EXECUTOR_ERROR', 'SYSTEM_ERROR', 'CANCELED'];
+const LOOK_EVERY_MS = 2;
+export const ENDS: readonly string[] = ['COMPLETE', 'EXECUTOR_ERROR', 'SYSTEM_ERROR', 'CANCELED'];
 
 /** Waits until a task is in the phase, by what is seen of it on the host. False where it never is, as when it was too quick. */
 export async function sighted(

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
 import type { TesTask } from '../../src/tes/task.ts';
 import { until } from '../poll.ts';
 import { type Baseline, baselineOf, compare } from './baseline.ts';
@@ -6,11 +7,11 @@ import { type Kill, planKills } from './plan.ts';
 import { isAlive } from './processes.ts';
 import type { Record, Report } from './report.ts';
 import type { ShapeName } from './shapes.ts';
-import { sighted } from './sightings.ts';
+import { ENDS, sighted } from './sightings.ts';
 import type { Stage } from './stage.ts';
 import { cancel, create, makeTask, type StormTask } from './tasks.ts';
 import { judge } from './verdict.ts';
-import { findVictim, OF_THE_SERVER } from './victims.ts';
+import { findVictim, names, OF_THE_SERVER } from './victims.ts';
 
 export interface StormOptions {
   readonly seed: number;
@@ -21,8 +22,10 @@ export interface StormOptions {
 /** Tasks that run beside the one whose phase is waited for. */
 const COMPANY: readonly ShapeName[] = ['several', 'single', 'chatty', 'staged', 'failing'];
 const SHAPES: readonly ShapeName[] = [...COMPANY, 'fresh'];
-const MAX_UNENDED = 5;
+const MAX_UNENDED = 4;
+const LOOK_EVERY_MS = 50;
 const END_MS = 120_000;
+const VICTIM_MS = 100;
 const SERVER_END_MS = 10_000;
 /** Of the plan, a kill may find nobody to kill. */
 const MAX_ROUNDS_PER_KILL = 5;
@@ -111,9 +114,10 @@ async function round(
   tasks: readonly StormTask[],
 ): Promise<Record> {
   const { phase } = kill;
+  let known: number | undefined;
   const strike = async (): Promise<Record> => {
     await sleep(kill.delayMs);
-    const pid = findVictim(stage, kill.victim, target.id ?? 'none');
+    const pid = known ?? (await found(stage, kill, target));
     if (pid === undefined || !killed(pid)) return { kill, result: 'missed', outcome: '', problems: [] };
     // Whose files it moved isn't seen from outside.
     const hit = kill.victim === 'tree' ? tasks : OF_THE_SERVER.includes(kill.victim) ? [] : [target];
@@ -126,6 +130,11 @@ async function round(
     return await whileSending(async (onSent) => await create(stage, target, onSent), strike);
   await create(stage, target);
   if (target.id === undefined) throw new Error('a server that nobody kills took no task');
+  if (phase === 'exit') {
+    // Those who wait for an end are soon gone after it: they are looked for before.
+    if (!(await sighted(stage, 'run', target.id))) return missed;
+    known = await found(stage, kill, target);
+  }
   if (phase !== 'cancel') return (await sighted(stage, phase, target.id)) ? await strike() : missed;
   if (
     kill.cancelAt !== 'create' &&
@@ -134,6 +143,16 @@ async function round(
   )
     return missed;
   return await whileSending(async (onSent) => await cancel(stage, target, onSent), strike);
+}
+
+/** It may be only about to begin. */
+async function found(stage: Stage, { victim }: Kill, { id }: StormTask): Promise<number | undefined> {
+  const deadline = performance.now() + VICTIM_MS;
+  for (;;) {
+    const pid = findVictim(stage, victim, id ?? 'none');
+    if (pid !== undefined || performance.now() > deadline) return pid;
+    await sleep(1);
+  }
 }
 
 /** Strikes once the request is on its way, and waits for what becomes of both. */
@@ -164,16 +183,20 @@ async function hasGone(pid: number): Promise<boolean> {
 
 /** So that a kill meets a few tasks, and the next one's phase comes soon. */
 async function room(stage: Stage, tasks: readonly StormTask[]): Promise<void> {
-  await until(async () => (await unended(stage)).length < MAX_UNENDED, {
-    timeoutMs: END_MS,
-    what: `fewer than ${MAX_UNENDED} of ${tasks.length} tasks to be under way`,
-  });
+  const deadline = performance.now() + END_MS;
+  while ((await unended(stage, tasks)) > MAX_UNENDED) {
+    if (performance.now() > deadline) throw new Error(`more than ${MAX_UNENDED} tasks come to no end`);
+    await sleep(LOOK_EVERY_MS);
+  }
 }
 
-async function unended(stage: Stage): Promise<TesTask[]> {
-  const states = ['QUEUED', 'INITIALIZING', 'RUNNING', 'CANCELING'];
-  const lists = await Promise.all(states.map(async (state) => await list(stage, `state=${state}`)));
-  return lists.flat();
+async function unended(stage: Stage, tasks: readonly StormTask[]): Promise<number> {
+  const open = tasks.filter(({ id, hasEnded }) => id !== undefined && !hasEnded);
+  for (const task of open) {
+    const { state } = await stage.server.get(task.id ?? '');
+    task.hasEnded = ENDS.includes(state);
+  }
+  return open.filter(({ hasEnded }) => !hasEnded).length;
 }
 
 async function allTasks(stage: Stage): Promise<TesTask[]> {
@@ -211,14 +234,15 @@ async function idleBaseline(stage: Stage): Promise<Baseline> {
 }
 
 /** Nothing of any task is left: what is freed after a task's end is freed. */
-async function quiet(stage: Stage): Promise<void> {
-  const kinds = ['containers', 'cgroups'] as const;
+async function quiet({ run }: Stage): Promise<void> {
+  const cgroups = cgroupFolders(cgroupVersion(), `/bulkhead-${run.instance}`);
+  const folders = [run.runtime, run.exits, ...cgroups];
   await until(
-    async () => {
-      const found = await baselineOf(stage);
-      return kinds.every((kind) => found[kind].every((line) => !/-\d+-\d+(\.done)?$/.test(line)));
+    () => !folders.some((folder) => names(folder).some((name) => /-\d+-\d+(\.done)?$/.test(name))),
+    {
+      timeoutMs: 30_000,
+      what: 'the server to be idle',
     },
-    { timeoutMs: 30_000, what: 'the server to be idle' },
   );
 }
 

@@ -13,6 +13,7 @@ export interface StormTask {
   /** Undefined where its creation was not acknowledged. */
   id: string | undefined;
   isCanceled: boolean;
+  hasEnded: boolean;
   /** Kills of what was this task's alone. */
   readonly victimOf: Kill[];
 }
@@ -23,7 +24,7 @@ export async function makeTask(stage: Stage, name: string, shape: ShapeName): Pr
   const url = stage.web.put(name, '');
   stage.web.put(name, url);
   const { document, expected } = shapeOf(shape, { name, files: stage.server.files, url, freshImage });
-  return { name, shape, expected, document, id: undefined, isCanceled: false, victimOf: [] };
+  return { name, shape, expected, document, id: undefined, isCanceled: false, hasEnded: false, victimOf: [] };
 }
 
 /** Sends a request, and calls back once it is on its way; the answer's body, or undefined where there is none. */
