@@ -4,6 +4,7 @@ import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { formatMeasurement, isMet, ratioOf, type Measurement } from './measurement.ts';
+import { recoverySuite } from './recovery.ts';
 import { requestSuite } from './requests.ts';
 import { separationSuite } from './separation.ts';
 import { shortTaskSuite } from './short-task.ts';
@@ -11,7 +12,14 @@ import { storeSuite } from './store.ts';
 import type { Suite } from './suite.ts';
 import { throughputSuite } from './throughput.ts';
 
-const SUITES: readonly Suite[] = [shortTaskSuite, throughputSuite, separationSuite, requestSuite, storeSuite];
+const SUITES: readonly Suite[] = [
+  shortTaskSuite,
+  throughputSuite,
+  separationSuite,
+  recoverySuite,
+  requestSuite,
+  storeSuite,
+];
 
 const { values } = parseArgs({
   options: {

@@ -1,21 +1,19 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { startServer, type TestServer } from '../test/fixtures/server.ts';
+import { createTasks } from './creates.ts';
 import { bareCreatesPerSecond } from './store.ts';
 import { syncsPerSecond } from './store-creates.ts';
 import { quantile, type Measurement, type Target } from './measurement.ts';
 import { instanceMemory } from './instance-memory.ts';
 import { treeCpuSeconds } from './process-tree.ts';
+import { startedAgain } from './started-again.ts';
 import type { Suite } from './suite.ts';
 
 const CLIENTS = [1, 16, 128] as const;
 const CREATES_AT_LEAST = 3_000;
 const IDLE_MEBIBYTES_AT_MOST = 120;
 const LIST_MS_AT_MOST = 30;
-const LOAD = fileURLToPath(new URL('load.ts', import.meta.url));
 
 const LISTS: readonly (readonly [string, string])[] = [
   ['no filter, MINIMAL', ''],
@@ -33,7 +31,7 @@ export const requestSuite: Suite = {
     // One slot, which one task keeps: all others wait.
     const server = await startServer({ backend: { slots: 1 } });
     try {
-      await restart(server);
+      await startedAgain(server);
       report(...(await measureMemory(server, 'idle', { of: 'value', atMost: IDLE_MEBIBYTES_AT_MOST })));
       await server.create({
         executors: [{ image: 'busybox', command: ['sleep', '3600'] }],
@@ -46,12 +44,12 @@ export const requestSuite: Suite = {
         unit: '/s',
       });
       // What runs for the first time runs slowly, and only for a moment of a server's life.
-      const warm = await load(server, 64, isQuick ? 500 : 10_000, 60_000);
+      const warm = await createTasks(server, 64, isQuick ? 500 : 10_000, 60_000);
       let made = warm.answered;
       for (const clients of CLIENTS) {
         const bare = await bareCreatesPerSecond(folder, clients, milliseconds);
         const cpuBefore = await treeCpuSeconds(server.pid);
-        const { answered, rate } = await load(server, clients, Number.MAX_SAFE_INTEGER, milliseconds);
+        const { answered, rate } = await createTasks(server, clients, Number.MAX_SAFE_INTEGER, milliseconds);
         made += answered;
         const cpuMs = ((await treeCpuSeconds(server.pid)) - cpuBefore) * 1000;
         report({
@@ -64,7 +62,7 @@ export const requestSuite: Suite = {
         report({ what: `server, cpu a create, ${clients} clients`, value: cpuMs / answered, unit: 'ms' });
       }
       const total = isQuick ? 5_000 : 100_000;
-      await load(server, 64, Math.max(0, total - made), 600_000);
+      await createTasks(server, 64, Math.max(0, total - made), 600_000);
       report(...(await measureMemory(server, `${Math.max(total, made)} tasks queued`)));
       for (const [what, filter] of LISTS)
         report(...(await measureList(server, what, filter, isQuick ? 5 : 25)));
@@ -73,25 +71,6 @@ export const requestSuite: Suite = {
     }
   },
 };
-
-/** What a start on a new data folder compiles is kept for every later one, and the memory for compiling isn't needed again. */
-async function restart(server: TestServer): Promise<void> {
-  await server.leave('SIGTERM');
-  await server.serveAgain();
-}
-
-async function load(
-  server: TestServer,
-  clients: number,
-  count: number,
-  milliseconds: number,
-): Promise<{ answered: number; rate: number }> {
-  const { hostname, port } = new URL(server.address);
-  const args = [LOAD, hostname, port, ...[clients, count, milliseconds].map(String)];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
-  const result: { answered: number; milliseconds: number } = JSON.parse(stdout);
-  return { answered: result.answered, rate: (result.answered * 1000) / result.milliseconds };
-}
 
 async function measureList(
   server: TestServer,
