@@ -9,7 +9,7 @@ import { names } from './victims.ts';
 /** What a server holds of its host, each kind as lines that are the same whenever it is in the same state. */
 export type Baseline = Readonly<Record<Kind, readonly string[]>>;
 
-export const KINDS = [
+const KINDS = [
   'containers',
   'mounts',
   'loop devices',
@@ -19,7 +19,7 @@ export const KINDS = [
   'folders',
   'file descriptors',
 ] as const;
-export type Kind = (typeof KINDS)[number];
+type Kind = (typeof KINDS)[number];
 
 export async function baselineOf(stage: Stage): Promise<Baseline> {
   const { run, server } = stage;
@@ -60,8 +60,8 @@ export async function baselineOf(stage: Stage): Promise<Baseline> {
 }
 
 /** What one has more often or less often than the other. */
-export function compare(before: Baseline, after: Baseline): string[] {
-  return KINDS.flatMap((kind) => {
+export function compare(before: Baseline, after: Baseline, kinds: readonly Kind[] = KINDS): string[] {
+  return kinds.flatMap((kind) => {
     const counts = new Map<string, number>();
     for (const line of after[kind]) counts.set(line, (counts.get(line) ?? 0) + 1);
     for (const line of before[kind]) counts.set(line, (counts.get(line) ?? 0) - 1);

@@ -1,4 +1,4 @@
-/** `npm run storm -- [--seed N] [--kills N] [--json FILE]`: kills at random moments, and what came of them. */
+/** `npm run storm -- [--seed N] [--kills N] [--json FILE] [--log FILE]`: kills at random moments, and what came of them. */
 import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,8 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     kills: { type: 'string', default: '200' },
     json: { type: 'string' },
+    /** Where the server's log is left. */
+    log: { type: 'string' },
   },
 });
 const seed = Number(values.seed ?? randomInt(2 ** 31));
@@ -31,5 +33,6 @@ try {
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
   if (report.problems.length > 0) process.exitCode = 1;
 } finally {
+  if (values.log !== undefined) await writeFile(values.log, await stage.server.log());
   await stage.close();
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { TesTaskDocument } from '../../src/tes/task.ts';
 
-export type ShapeName = 'single' | 'several' | 'staged' | 'failing' | 'chatty' | 'fresh';
+export const SHAPES = ['several', 'single', 'chatty', 'staged', 'failing', 'fresh'] as const;
+export type ShapeName = (typeof SHAPES)[number];
 
 /** Where a task's files come from and go to, which differs from task to task. */
 export interface Surroundings {
@@ -38,11 +39,11 @@ const MANY = 40;
 const CHATTER = 32 * 1024;
 
 export function shapeOf(name: ShapeName, around: Surroundings): Shape {
-  const { document, expected } = SHAPES[name](around);
+  const { document, expected } = MAKERS[name](around);
   return { document: { name: around.name, resources: LIGHT, ...document }, expected };
 }
 
-const SHAPES: Readonly<Record<ShapeName, (around: Surroundings) => Shape>> = {
+const MAKERS: Readonly<Record<ShapeName, (around: Surroundings) => Shape>> = {
   single: ({ name }) => ({
     document: { executors: [shell(`echo ${name}; sleep ${NAP}; exit 0`)] },
     expected: { state: 'COMPLETE', exitCodes: [0], stdout: [`${name}\n`], outputs: {} },

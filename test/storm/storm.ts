@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
 import type { TesTask } from '../../src/tes/task.ts';
 import { until } from '../poll.ts';
-import { type Baseline, baselineOf, compare } from './baseline.ts';
-import { type Kill, planKills } from './plan.ts';
+import { idleBaseline, leaks } from './idle.ts';
+import { planKills } from './plan.ts';
 import { isAlive } from './processes.ts';
 import type { Record, Report } from './report.ts';
-import type { ShapeName } from './shapes.ts';
-import { ENDS, sighted } from './sightings.ts';
+import { round } from './round.ts';
+import { SHAPES } from './shapes.ts';
+import { ENDS } from './sightings.ts';
 import type { Stage } from './stage.ts';
-import { cancel, create, makeTask, type StormTask } from './tasks.ts';
+import { create, makeTask, type StormTask } from './tasks.ts';
 import { judge } from './verdict.ts';
-import { findVictim, names, OF_THE_SERVER } from './victims.ts';
+import { OF_THE_SERVER } from './victims.ts';
 
 export interface StormOptions {
   readonly seed: number;
@@ -20,12 +20,10 @@ export interface StormOptions {
 }
 
 /** Tasks that run beside the one whose phase is waited for. */
-const COMPANY: readonly ShapeName[] = ['several', 'single', 'chatty', 'staged', 'failing'];
-const SHAPES: readonly ShapeName[] = [...COMPANY, 'fresh'];
+const COMPANY = SHAPES.filter((shape) => shape !== 'fresh');
 const MAX_UNENDED = 4;
 const LOOK_EVERY_MS = 50;
 const END_MS = 120_000;
-const VICTIM_MS = 100;
 const SERVER_END_MS = 10_000;
 /** Of the plan, a kill may find nobody to kill. */
 const MAX_ROUNDS_PER_KILL = 5;
@@ -106,74 +104,6 @@ export async function storm(stage: Stage, options: StormOptions): Promise<Report
   };
 }
 
-/** Brings a task into the phase, and kills. */
-async function round(
-  stage: Stage,
-  kill: Kill,
-  target: StormTask,
-  tasks: readonly StormTask[],
-): Promise<Record> {
-  const { phase } = kill;
-  let known: number | undefined;
-  const strike = async (): Promise<Record> => {
-    await sleep(kill.delayMs);
-    const pid = known ?? (await found(stage, kill, target));
-    if (pid === undefined || !killed(pid)) return { kill, result: 'missed', outcome: '', problems: [] };
-    // Whose files it moved isn't seen from outside.
-    const hit = kill.victim === 'tree' ? tasks : OF_THE_SERVER.includes(kill.victim) ? [] : [target];
-    for (const task of hit) task.victimOf.push(kill);
-    return { kill, result: 'killed', outcome: '', problems: [] };
-  };
-  const missed: Record = { kill, result: 'missed', outcome: '', problems: [] };
-
-  if (phase === 'create')
-    return await whileSending(async (onSent) => await create(stage, target, onSent), strike);
-  await create(stage, target);
-  if (target.id === undefined) throw new Error('a server that nobody kills took no task');
-  if (phase === 'exit') {
-    // Those who wait for an end are soon gone after it: they are looked for before.
-    if (!(await sighted(stage, 'run', target.id))) return missed;
-    known = await found(stage, kill, target);
-  }
-  if (phase !== 'cancel') return (await sighted(stage, phase, target.id)) ? await strike() : missed;
-  if (
-    kill.cancelAt !== 'create' &&
-    kill.cancelAt !== 'cancel' &&
-    !(await sighted(stage, kill.cancelAt, target.id))
-  )
-    return missed;
-  return await whileSending(async (onSent) => await cancel(stage, target, onSent), strike);
-}
-
-/** It may be only about to begin. */
-async function found(stage: Stage, { victim }: Kill, { id }: StormTask): Promise<number | undefined> {
-  const deadline = performance.now() + VICTIM_MS;
-  for (;;) {
-    const pid = findVictim(stage, victim, id ?? 'none');
-    if (pid !== undefined || performance.now() > deadline) return pid;
-    await sleep(1);
-  }
-}
-
-/** Strikes once the request is on its way, and waits for what becomes of both. */
-async function whileSending(
-  send: (onSent: () => void) => Promise<void>,
-  strike: () => Promise<Record>,
-): Promise<Record> {
-  const struck = Promise.withResolvers<Record>();
-  const sent = send(() => void strike().then(struck.resolve, struck.reject));
-  const [record] = await Promise.all([struck.promise, sent]);
-  return record;
-}
-
-function killed(pid: number): boolean {
-  try {
-    return process.kill(pid, 'SIGKILL');
-  } catch {
-    return false;
-  }
-}
-
 async function hasGone(pid: number): Promise<boolean> {
   return await until(() => !isAlive(pid), { timeoutMs: SERVER_END_MS, what: 'the server to end' }).then(
     () => true,
@@ -219,42 +149,4 @@ async function judgeAtEnd(
   } catch (error) {
     return { outcome: 'no end', problems: [error instanceof Error ? error.message : String(error)] };
   }
-}
-
-/** After another start and one task of each shape, one after the other: the same whenever nothing has leaked. */
-async function idleBaseline(stage: Stage): Promise<Baseline> {
-  await stage.server.leave('SIGTERM');
-  await stage.server.serveAgain();
-  for (const shape of SHAPES) {
-    const task = await makeTask(stage, `idle-${shape}`, shape);
-    await stage.server.run(task.document);
-    await quiet(stage);
-  }
-  return await baselineOf(stage);
-}
-
-/** Nothing of any task is left: what is freed after a task's end is freed. */
-async function quiet({ run }: Stage): Promise<void> {
-  const cgroups = cgroupFolders(cgroupVersion(), `/bulkhead-${run.instance}`);
-  const folders = [run.runtime, run.exits, ...cgroups];
-  await until(
-    () => !folders.some((folder) => names(folder).some((name) => /-\d+-\d+(\.done)?$/.test(name))),
-    {
-      timeoutMs: 30_000,
-      what: 'the server to be idle',
-    },
-  );
-}
-
-/** Looked at as the storm left it, then as another idle server is. */
-async function leaks(stage: Stage, before: Baseline): Promise<string[]> {
-  const found: string[] = [];
-  await quiet(stage).catch((error: unknown) => void found.push(String(error)));
-  let after = await idleBaseline(stage);
-  // What was freed last, such as a connection that is kept for a while, goes in its own time.
-  await until(async () => compare(before, (after = await baselineOf(stage))).length === 0, {
-    timeoutMs: 20_000,
-    what: 'the host to be as before',
-  }).catch(() => {});
-  return [...found, ...compare(before, after).map((line) => `leaked: ${line}`)];
 }
