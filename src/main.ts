@@ -12,7 +12,6 @@ import type { ServerStart } from './server-start.ts';
 import { siteRoots } from './site-roots.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
 import { type LogFile, openLogFile } from './telemetry/log-file.ts';
-import { examineHost } from './warden/doctor.ts';
 import { type JailPlace, spawnJailed, SYSTEM_PLACES } from './warden/jail.ts';
 import { type LocalWarden, openLocalWarden } from './warden/local-warden.ts';
 import { runFolders } from './warden/run-folders.ts';
@@ -27,6 +26,7 @@ const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'au
 
 /** Finds out what this host can enforce, by trying. */
 export async function doctor(): Promise<DoctorReport> {
+  const { examineHost } = await import('./warden/doctor.ts');
   return { checks: await examineHost(DOCTOR) };
 }
 
