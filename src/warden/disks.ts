@@ -42,8 +42,14 @@ interface Disk extends DiskRequest {
 const CLEAN_INODES = 1000;
 const CLEAN_BYTES = 256 * 2 ** 20;
 
-/** Less than this is full: ext4 keeps blocks back for the next index of a file, so that the last few are never given. */
-const FULL_BYTES = 128 * 1024;
+/**
+ * With less than this a disk is full. ext4 keeps blocks back for the next index of a file, so that the last few are never
+ * given, and looks for room for a whole folio, which is as large as a large write where the kernel has such folios: writes
+ * of 1 MiB met ENOSPC with 0.9 MiB left (Linux 6.18).
+ */
+const FULL_BYTES = 2 * 2 ** 20;
+/** A small disk isn't full before it has less than this part of itself. */
+const FULL_PART = 1 / 32;
 
 /** What ext4 keeps for itself of a small disk. */
 const OVERHEAD_BYTES = 4 * 2 ** 20;
@@ -175,7 +181,8 @@ export function createDisks(options: {
     },
     async isFull(slot) {
       const used = await statfs(mountPoint(slot));
-      return { bytes: used.bavail * used.bsize < FULL_BYTES, inodes: used.ffree === 0 };
+      const full = Math.min(FULL_BYTES, used.blocks * used.bsize * FULL_PART);
+      return { bytes: used.bavail * used.bsize < full, inodes: used.ffree === 0 };
     },
   };
 }

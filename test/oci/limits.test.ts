@@ -29,6 +29,7 @@ const SCRIPTS = {
   memory: 'tail /dev/zero; rc=$?; echo "the tool ended with $rc" > /out/result; exit $rc',
   flood: `head -c ${FLOOD_BYTES} /dev/zero | tr "\\\\0" x; echo the last words >&2`,
   disk: 'dd if=/dev/zero of=/shared/fill bs=512 || exit 9',
+  diskRemoved: 'dd if=/dev/zero of=/shared/fill bs=65536 || { rm /shared/fill; exit 9; }',
   inodes: 'n=0; while echo > /shared/$n; do n=$((n+1)); done; exit 9',
   largeFile: 'exec truncate -s 1099511627776 /shared/large',
   streamFile: 'head -c 100000000 /dev/zero; echo went on >&2',
@@ -150,6 +151,12 @@ describe.concurrent('a bomb ends at its limit', () => {
       stderr: expect.stringContaining('No space left on device'),
     });
     expect(await logs('disk')).toContain('disk of 0.06 GiB is full (resources.disk_gb)');
+  });
+
+  test('disk: a tool that removes what it could not write is explained too', async () => {
+    await submit('diskRemoved');
+    expect(await ended('diskRemoved')).toMatchObject({ state: 'EXECUTOR_ERROR' });
+    expect(await logs('diskRemoved')).toContain('stderr tells of a full disk, which is not full any more');
   });
 
   test('files: no more than the disk has inodes', async () => {

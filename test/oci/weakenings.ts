@@ -42,3 +42,16 @@ export function withoutMaskedPaths(spec: RuntimeSpec): object {
 export function withoutSysctl(spec: RuntimeSpec): object {
   return { ...spec, linux: { ...spec.linux, sysctl: {} } };
 }
+
+export function withoutResourceLimits(spec: RuntimeSpec): object {
+  return { ...spec, process: { ...spec.process, rlimits: [] } };
+}
+
+export function withResources(
+  change: (own: RuntimeSpec['linux']['resources']) => object,
+): (spec: RuntimeSpec) => object {
+  return (spec) => {
+    const { resources } = spec.linux;
+    return { ...spec, linux: { ...spec.linux, resources: { ...resources, ...change(resources) } } };
+  };
+}

@@ -89,6 +89,11 @@ describe('what an exit means', () => {
     ],
     ['a full disk', { ...quiet, counters: { ...quiet.counters, diskFull: true } }, /disk of 1 GiB is full/],
     ['too many files', { ...quiet, counters: { ...quiet.counters, inodesFull: true } }, /1000 files/],
+    [
+      'a disk that was full',
+      { ...exit({ exitCode: 2 }), stderr: 'sort: write failed: /tmp/sort1: No space left on device\n' },
+      /not full any more: the task's has 1 GiB \(resources\.disk_gb\), and room for 1000 files/,
+    ],
     ['a 32-bit program', exit({ exitCode: 159 }), /SIGSYS/],
     ['a file that is too large', exit({ exitCode: 153 }), /SIGXFSZ/],
     ['much output', exit({ stdoutBytes: 5000 }), /of 5000 bytes, the first 4096/],
@@ -120,7 +125,8 @@ describe('what an exit means', () => {
 
   it('tells everything that it met, each once', () => {
     const counters = { oomKills: 1, forksRefused: 2, diskFull: true, inodesFull: true };
-    const { causes } = explain({ ...exit({ exitCode: 9, stdoutBytes: 5000 }), counters });
+    const stderr = 'tool: No space left on device\n';
+    const { causes } = explain({ ...exit({ exitCode: 9, stdoutBytes: 5000 }), counters, stderr });
     expect(causes).toHaveLength(5);
     expect(new Set(causes).size).toBe(5);
   });

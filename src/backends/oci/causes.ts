@@ -15,6 +15,9 @@ export interface Ending {
 
 const { SIGKILL, SIGSYS, SIGXFSZ } = constants.signals;
 
+/** ENOSPC, in the words of the C libraries. A tool that removes what it couldn't write whole leaves nothing but them. */
+const NO_SPACE_LEFT = 'No space left on device';
+
 /** EMFILE in the words of the C libraries: glibc's, and musl's. */
 const TOO_MANY_OPEN_FILES = /Too many open files|No file descriptors available/;
 
@@ -37,7 +40,12 @@ export function explain(ending: Ending): { exitCode: number; causes: string[]; s
       `${counters.forksRefused} new processes were refused at the limit of ${limits.pids} (sandbox_pids)`,
     counters.diskFull && `the task's disk of ${gib(limits.diskBytes)} is full (resources.disk_gb)`,
     counters.inodesFull && `the task's disk has no room for more than ${limits.diskInodes} files`,
-    // The kernel doesn't count these.
+    // The kernel counts neither of these.
+    exit.exitCode !== 0 &&
+      !counters.diskFull &&
+      !counters.inodesFull &&
+      ending.stderr.includes(NO_SPACE_LEFT) &&
+      `stderr tells of a full disk, which is not full any more: the task's has ${gib(limits.diskBytes)} (resources.disk_gb), and room for ${limits.diskInodes} files`,
     exit.exitCode !== 0 &&
       TOO_MANY_OPEN_FILES.test(ending.stderr) &&
       `stderr tells of too many open files: a process may have ${limits.openFiles} at once (policy.defaults.open_files)`,
