@@ -29,6 +29,8 @@ export const separationSuite: Suite = {
       for (const durations of [within, apart]) durations.splice(0, 4);
       const [localMs, remoteMs] = [quantile(within, 0.5), quantile(apart, 0.5)];
       const differences = apart.map((duration, turn) => duration - (within[turn] ?? duration));
+      const asking = isQuick ? 100 : 1_000;
+      const [asked, called] = [await requests(remote, asking), await requests(local, asking)];
       const observing = await observations(local, isQuick ? 20 : 200);
       report(
         {
@@ -38,6 +40,12 @@ export const separationSuite: Suite = {
           beside: { what: 'warden within', value: localMs },
         },
         { what: 'the separation, p50 of the differences', value: quantile(differences, 0.5), unit: 'ms' },
+        {
+          what: `a request that asks for next to nothing, warden apart, p50 of ${asking}`,
+          value: quantile(asked, 0.5),
+          unit: 'ms',
+          beside: { what: 'warden within', value: quantile(called, 0.5) },
+        },
         {
           what: `reading evidence of a container, p50 of ${observing.length}`,
           value: quantile(observing, 0.5),
@@ -65,6 +73,17 @@ async function runTrue({ backend }: WardenBench): Promise<number> {
     await backend.release(handle);
   }
   return performance.now() - start;
+}
+
+/** One after the other. Milliseconds. */
+async function requests({ warden }: WardenBench, count: number): Promise<number[]> {
+  const durations: number[] = [];
+  for (let asked = 0; asked < count; asked += 1) {
+    const start = performance.now();
+    await warden.hasDisk({ attempt: 'none' });
+    durations.push(performance.now() - start);
+  }
+  return durations;
 }
 
 /** What is read of each container before it starts, read of one again and again. Milliseconds. */

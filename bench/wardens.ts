@@ -22,6 +22,7 @@ const CHILD = fileURLToPath(new URL('warden-child.ts', import.meta.url));
 /** The real backend on a folder of its own. */
 export interface WardenBench {
   readonly backend: Backend;
+  readonly warden: Warden;
   readonly folder: string;
   close(): Promise<void>;
 }
@@ -87,6 +88,7 @@ async function compose(
   });
   return {
     backend,
+    warden,
     folder,
     async close() {
       await backend.close();
