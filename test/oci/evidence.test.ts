@@ -3,9 +3,12 @@ import { chmod, rmdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
+import { tracesOfServer } from '../e2e/traces.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
+import { startServer } from '../fixtures/server.ts';
 import { openInstance, type Instance } from './instance.ts';
 import { runJob } from './run.ts';
+import { exits, sh, told } from './tasks.ts';
 import { OTHER_CGROUP, WEAKNESSES } from './weaknesses.ts';
 
 let own: TemporaryFolder;
@@ -44,6 +47,27 @@ describe('nothing of the task runs where', () => {
       for (const control of told) expect(String(error)).toContain(control);
     });
   }
+});
+
+test('on a server such a task ends as SYSTEM_ERROR with the control’s name, and nothing of it stays', async () => {
+  const server = await startServer({ backend: { runtime: own.at('weak-runc') } });
+  try {
+    const document = { executors: [sh(['sh', '-c', 'echo ran'])] };
+    await choose('the system call filter is dropped');
+    const weak = await server.run(document);
+    expect({ state: weak.state, exits: exits(weak) }).toEqual({ state: 'SYSTEM_ERROR', exits: [] });
+    expect(told(weak)).toContain('seccomp is 0, not 2');
+    await choose('');
+    const task = await server.run(document);
+    expect({ state: task.state, exits: exits(task) }).toEqual({ state: 'COMPLETE', exits: [0] });
+    const answer = await server.request(`/bulkhead/v1/tasks/${task.id}/sandbox`);
+    const evidence = { grade: 'observed', unenforced: [], observed: { seccomp: '2', mount_others: 'none' } };
+    expect(JSON.parse(await answer.text())).toMatchObject({ attempts: [{ executors: [{ evidence }] }] });
+  } finally {
+    await choose('');
+    await server.stop();
+  }
+  expect(await tracesOfServer(server)).toEqual([]);
 });
 
 async function choose(name: string): Promise<void> {
