@@ -213,7 +213,9 @@ describe.concurrent('a bomb ends at its limit', () => {
     await submit('signal');
     await ended('signal');
     expect(await exits('signal')).toEqual([139]);
-    expect(await logs('signal')).toContain('139, as by SIGSEGV, which came from within the task');
+    expect(await logs('signal')).toContain(
+      '139, as by SIGSEGV, which neither a limit nor the server sent: it came from within the task',
+    );
   });
 
   test('a cancel is told as such', async () => {

@@ -79,9 +79,13 @@ describe('what an exit means', () => {
       { ...exit({ exitCode: 1 }), stderr: "sh: can't open 9: No file descriptors available\n" },
       /too many open files/,
     ],
-    ['a crash', exit({ exitCode: 139 }), /139, as by SIGSEGV, which came from within/],
+    ['a crash', exit({ exitCode: 139 }), /139, as by SIGSEGV, .*from within the task/],
     ['an abort', exit({ exitCode: 134 }), /SIGABRT/],
-    ['a kill from within', exit({ exitCode: 137 }), /137, as by SIGKILL, which came from within/],
+    [
+      'a kill from within',
+      exit({ exitCode: 137 }),
+      /137, as by SIGKILL, which neither a limit nor the server sent/,
+    ],
     [
       'processes',
       { ...quiet, counters: { ...quiet.counters, forksRefused: 9 } },

@@ -55,7 +55,7 @@ export function explain(ending: Ending): { exitCode: number; causes: string[]; s
     exit.exitCode === 128 + SIGXFSZ &&
       !ending.killed &&
       `ended by SIGXFSZ: a file would have become larger than the task's disk of ${gib(limits.diskBytes)}`,
-    signalFromWithin(ending),
+    signalOfOthers(ending),
     truncation('stdout', exit.stdoutBytes, limits.logBytes),
     truncation('stderr', exit.stderrBytes, limits.logBytes),
     exit.stdoutProblem !== '' && `the file for stdout is incomplete: ${exit.stdoutProblem}`,
@@ -95,8 +95,11 @@ function outOfMemory({ counters: { oomKills }, exit, killed, sandbox }: Ending):
     : `${killing}; the executor itself went on, and ended with ${exit.exitCode}`;
 }
 
-/** A shell whose child was ended by a signal ends with the same code: both are told alike. */
-function signalFromWithin({ exit: { exitCode }, counters, killed }: Ending): string | undefined {
+/**
+ * Of the task's own, as a crash is; who of this host killed a process can't be told from it. A shell whose child was ended
+ * by a signal ends with the same code.
+ */
+function signalOfOthers({ exit: { exitCode }, counters, killed }: Ending): string | undefined {
   const signal = exitCode - 128;
   const isExplained =
     signal === SIGSYS || signal === SIGXFSZ || (signal === SIGKILL && counters.oomKills > 0);
@@ -104,7 +107,7 @@ function signalFromWithin({ exit: { exitCode }, counters, killed }: Ending): str
   const [name] = Object.entries(constants.signals).find(([, number]) => number === signal) ?? [];
   return (
     name &&
-    `ended with ${exitCode}, as by ${name}, which came from within the task: no limit and nothing of the server sent it`
+    `ended with ${exitCode}, as by ${name}, which neither a limit nor the server sent: it came from within the task, or from who may kill it on this host`
   );
 }
 

@@ -64,6 +64,12 @@ describe('a sandbox as a runtime specification', () => {
     });
   });
 
+  it.each(['microvm', 'syscall-proxy'] as const)('isolation by %s is refused, not weakened', (isolation) => {
+    const asked = spec('standard');
+    const stronger = { ...asked, sandbox: { ...asked.sandbox, isolation } };
+    expect(() => compile(stronger)).toThrow(`isolation is ${isolation}`);
+  });
+
   it.each(['strict', 'standard', 'mapped-root'] as const)('%s has what no profile may lose', (profile) => {
     const { process, linux, mounts } = compile(spec(profile));
     expect(linux.namespaces.map(({ type }) => type).sort()).toEqual([

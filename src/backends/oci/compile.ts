@@ -1,4 +1,5 @@
-import type { Sandbox } from '../../sandbox/sandbox.ts';
+import { BulkheadError } from '../../errors.ts';
+import type { Isolation, Sandbox } from '../../sandbox/sandbox.ts';
 import { seccompProfile, type SeccompProfile } from './seccomp.ts';
 
 /** Everything that the runtime specification of one executor depends on; nothing is looked up. */
@@ -34,12 +35,21 @@ export const INIT_PATH = '/.bulkhead-init';
 
 const ID_RANGE = 65_536;
 
+/** A user namespace there is always, also where less was asked for. */
+const MADE_HERE: readonly Isolation[] = ['userns', 'namespace'];
+
 /**
  * A sandbox as an OCI runtime specification: pure, so that golden tests show every field, and so that one can be
- * printed for a task that never runs. Source: OCI runtime specification 1.0.2, config.md and config-linux.md.
+ * printed for a task that never runs. Throws `runtime` for isolation that is stronger than what this makes, so that none
+ * is weakened silently. Source: OCI runtime specification 1.0.2, config.md and config-linux.md.
  */
 export function compile(spec: ExecutorSpec): RuntimeSpec {
   const { sandbox } = spec;
+  if (!MADE_HERE.includes(sandbox.isolation))
+    throw new BulkheadError(
+      'runtime',
+      `the sandbox's isolation is ${sandbox.isolation}, and this backend makes ${MADE_HERE.join(' and ')} only`,
+    );
   const capabilities = sandbox.privilege === 'root-mapped' ? ROOT_MAPPED_CAPABILITIES : [];
   return {
     ociVersion: '1.0.2',
