@@ -88,7 +88,7 @@ describe('documents that can’t be tasks are refused with 400, naming the field
 
 describe('images that can’t run end SYSTEM_ERROR, and say why', () => {
   test.concurrent.each([
-    ['busybox:missing', /library\/busybox[\s\S]*No layout/],
+    ['busybox:missing', /library\/busybox[\s\S]*has the tags .*latest/],
     ['no-such-image:1', /library\/no-such-image[\s\S]*No layout/],
     ['busybox:arm64', /arm64[\s\S]*amd64|amd64[\s\S]*arm64/],
     ['busybox:big-uid', /70000|65535|65,535/],
@@ -106,9 +106,9 @@ describe('exit codes', () => {
     [['no-such-program'], 127, /command "no-such-program" was not found/],
     [['/etc/passwd'], 126, /command "\/etc\/passwd" can't be executed: Permission denied/],
     [['/tmp'], 126, /command "\/tmp" can't be executed/],
-    [['sh', '-c', 'kill -KILL $$'], 137, /^$/],
-    [['sh', '-c', 'kill -TERM $$'], 143, /^$/],
-    [['sh', '-c', 'kill -ABRT $$'], 134, /^$/],
+    [['sh', '-c', 'kill -KILL $$'], 137, /as by SIGKILL/],
+    [['sh', '-c', 'kill -TERM $$'], 143, /as by SIGTERM/],
+    [['sh', '-c', 'kill -ABRT $$'], 134, /as by SIGABRT/],
     [['sh', '-c', 'exit 255'], 255, /^$/],
   ];
 

@@ -35,7 +35,7 @@ test('a runtime that forgets nothing is believed', async () => {
 });
 
 describe('nothing of the task runs where', () => {
-  for (const { name, told, job } of WEAKNESSES) {
+  for (const { name, told: controls, job } of WEAKNESSES) {
     test(name, async () => {
       await choose(name);
       const running = runJob(instance, { image: 'box:latest', command: ['echo', 'ran'], ...job });
@@ -44,7 +44,7 @@ describe('nothing of the task runs where', () => {
         (thrown: unknown) => thrown,
       );
       expect(error).toMatchObject({ code: 'evidence' });
-      for (const control of told) expect(String(error)).toContain(control);
+      for (const control of controls) expect(String(error)).toContain(control);
     });
   }
 });
