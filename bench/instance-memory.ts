@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { tree } from './process-tree.ts';
+import { scriptOf, tree } from './process-tree.ts';
 
 /** What a server and all that it started hold in memory. Bytes. */
 export interface InstanceMemory {
@@ -32,18 +31,11 @@ export async function instanceMemory(pid: number): Promise<InstanceMemory> {
         files.set(part, Math.max(files.get(part) ?? 0, ofFile));
       }
     }
-    if (maps !== '') processes.push({ name: await nameOf(each), residentBytes });
+    if (maps !== '') processes.push({ name: await scriptOf(each), residentBytes });
   }
   return { total: anonymous + [...files.values()].reduce((sum, bytes) => sum + bytes, 0), processes };
 }
 
 function field(map: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(map)?.[1] ?? 0) * 1024;
-}
-
-/** The program that it runs: of an interpreter, its script. */
-async function nameOf(pid: number): Promise<string> {
-  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
-  const script = words.slice(1).find((word) => !word.startsWith('-'));
-  return basename(script ?? words[0] ?? '');
 }

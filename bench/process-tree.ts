@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 /** Clock ticks of /proc, which are 100 a second for every program of Linux on x86_64. */
 const TICKS_PER_SECOND = 100;
@@ -18,6 +19,29 @@ export async function treeCpuSeconds(pid: number): Promise<number> {
     }),
   );
   return seconds.reduce((sum, each) => sum + each, 0);
+}
+
+/** User and system time of each process itself, without what it started, by its script. Milliseconds. */
+export async function ownCpuMs(pid: number): Promise<Map<string, number>> {
+  const times = new Map<string, number>();
+  for (const each of await tree(pid)) {
+    const stat = await readFile(`/proc/${each}/stat`, 'utf8').catch(() => '');
+    // Fields 14 and 15, utime and stime, of all its threads.
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13);
+    const name = await scriptOf(each);
+    const ms = ((Number(user) + Number(system)) * 1000) / TICKS_PER_SECOND;
+    if (Number.isFinite(ms)) times.set(name, (times.get(name) ?? 0) + ms);
+  }
+  return times;
+}
+
+/** The program that a process runs: of an interpreter, its script. */
+export async function scriptOf(pid: number): Promise<string> {
+  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+  return basename(words.slice(1).find((word) => !word.startsWith('-')) ?? words[0] ?? '');
 }
 
 /** User and system time of this process's children that ended and were waited for, with theirs. Milliseconds. */
