@@ -1,43 +1,51 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
+import { until } from '../../../test/poll.ts';
 import { compile } from '../../backends/oci/compile.ts';
 import { PROFILES } from '../../sandbox/profiles.ts';
 import { cgroupPaths, cgroupVersion } from '../cgroups.ts';
 import { observe } from './observe.ts';
 
+/** Of a container that isn't there. */
+const SPEC = compile({
+  sandbox: {
+    profile: 'standard',
+    ...PROFILES.standard,
+    limits: {
+      cpuCores: 1,
+      memoryBytes: 2 ** 28,
+      diskBytes: 2 ** 28,
+      diskInodes: 1000,
+      pids: 16,
+      openFiles: 64,
+      logBytes: 4096,
+      wallTimeMs: null,
+      queueTimeMs: null,
+    },
+  },
+  id: 'none',
+  rootfs: '/nowhere',
+  idBase: 1_000_000,
+  user: { uid: 0, gid: 0, additionalGids: [] },
+  command: ['true'],
+  env: [],
+  cwd: '/',
+  hostname: 'none',
+  binds: [],
+  init: '/usr/bin/catatonit',
+  cgroupParent: '/bulkhead-none',
+  hardLimits: { openFiles: 64, memlockBytes: 4096, fileSizeBytes: 2 ** 28 },
+});
+const CGROUPS = cgroupPaths(cgroupVersion(), '/bulkhead-none', 'none');
+
 describe('evidence', () => {
   it('of a process without a sandbox names every control that is missing', () => {
-    const spec = compile({
-      sandbox: {
-        profile: 'standard',
-        ...PROFILES.standard,
-        limits: {
-          cpuCores: 1,
-          memoryBytes: 2 ** 28,
-          diskBytes: 2 ** 28,
-          diskInodes: 1000,
-          pids: 16,
-          openFiles: 64,
-          logBytes: 4096,
-          wallTimeMs: null,
-          queueTimeMs: null,
-        },
-      },
-      id: 'none',
-      rootfs: '/nowhere',
-      idBase: 1_000_000,
-      user: { uid: 0, gid: 0, additionalGids: [] },
-      command: ['true'],
-      env: [],
-      cwd: '/',
-      hostname: 'none',
-      binds: [],
-      init: '/usr/bin/catatonit',
-      cgroupParent: '/bulkhead-none',
-      hardLimits: { openFiles: 64, memlockBytes: 4096, fileSizeBytes: 2 ** 28 },
-    });
     let message = 'nothing was missing';
     try {
-      observe(process.pid, spec, cgroupPaths(cgroupVersion(), '/bulkhead-none', 'none'));
+      observe(process.pid, SPEC, CGROUPS);
     } catch (error) {
       expect(error).toMatchObject({ code: 'evidence' });
       message = String(error);
@@ -68,5 +76,21 @@ describe('evidence', () => {
     ]) {
       expect(message).toContain(control);
     }
+  });
+
+  it('of a process that was killed meanwhile is none: the attempt is lost, whether its parent knows or not', async () => {
+    const parent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const ended = once(parent, 'exit');
+    const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+    const child = Number(line);
+    const status = (): Promise<string> => readFile(`/proc/${child}/status`, 'utf8');
+    await until(async () => /^State:\s+Z/m.test(await status()), { what: 'the child to be dead' });
+    const lost = expect.objectContaining({ code: 'attempt-lost' });
+    expect(() => observe(child, SPEC, CGROUPS)).toThrow(lost);
+    parent.kill('SIGKILL');
+    await ended;
+    expect(() => observe(parent.pid ?? 0, SPEC, CGROUPS)).toThrow(lost);
   });
 });

@@ -5,10 +5,12 @@ import type { CgroupPaths } from '../cgroups.ts';
 import { cgroupReadings } from './cgroup.ts';
 import { mountReadings } from './mounts.ts';
 import { processReadings } from './process.ts';
+import { textOf } from './reading.ts';
 
 /**
  * Reads from outside what the kernel enforces on a process that has not run its first instruction, and holds it
- * against the runtime specification. Throws `evidence` naming every control that differs.
+ * against the runtime specification. Throws `evidence` naming every control that differs, and `attempt-lost` where
+ * somebody killed it in the meantime.
  */
 export function observe(pid: number, spec: RuntimeSpec, cgroups: CgroupPaths): Record<string, string> {
   const proc = join('/proc', String(pid));
@@ -19,6 +21,11 @@ export function observe(pid: number, spec: RuntimeSpec, cgroups: CgroupPaths): R
   ];
   const differing = readings.filter(({ found, wanted }) => wanted !== undefined && found !== wanted);
   if (differing.length > 0) {
+    if (!isAlive(proc))
+      throw new BulkheadError(
+        'attempt-lost',
+        "the container's first process was killed before its first instruction",
+      );
     const list = differing.map(({ name, found, wanted }) => `${name} is ${found}, not ${wanted}`).join('; ');
     throw new BulkheadError(
       'evidence',
@@ -26,4 +33,10 @@ export function observe(pid: number, spec: RuntimeSpec, cgroups: CgroupPaths): R
     );
   }
   return Object.fromEntries(readings.map(({ name, found }) => [name, found]));
+}
+
+/** Nothing that is enforced can be read of a process that has ended, also where its parent hasn't taken note of it yet. */
+function isAlive(proc: string): boolean {
+  const state = /^State:\s+(\S)/m.exec(textOf(join(proc, 'status')))?.[1];
+  return state !== undefined && !['Z', 'X'].includes(state);
 }
