@@ -29,7 +29,8 @@ test('a runtime that forgets nothing is believed', async () => {
   const done = await runJob(instance, {
     image: 'box:latest',
     command: ['echo', 'ran'],
-    volumes: ['/shared'],
+    // The last has the path on the task's disk of the one before at its end.
+    volumes: ['/shared', '/a', '/b/t/ws/a'],
   });
   expect(done).toMatchObject({ exitCode: 0, stdout: 'ran\n' });
 });

@@ -100,11 +100,15 @@ function isUsual(mount: Mount, spec: RuntimeSpec, hostDevices: ReadonlySet<strin
 
 function whichShows(mounts: readonly Mount[], source: string): Mount | undefined {
   const own = deviceOf(source);
-  return mounts.find(({ device, root, type }) => {
-    if (device !== own) return false;
-    // The whole of a task's disk has more than the task's folders: only an overlay is made for one folder alone.
-    return root === '/' ? type === 'overlay' : source.endsWith(root);
-  });
+  const [best] = mounts
+    .filter(({ device, root, type }) => {
+      if (device !== own) return false;
+      // The whole of a task's disk has more than the task's folders: only an overlay is made for one folder alone.
+      return root === '/' ? type === 'overlay' : source.endsWith(root);
+    })
+    // A folder may have the path of another one within its own.
+    .toSorted((a, b) => b.root.length - a.root.length);
+  return best;
 }
 
 function isSameFile(proc: string, spec: RuntimeSpec): boolean {
