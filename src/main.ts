@@ -70,6 +70,7 @@ export async function serve(config: Config): Promise<number> {
       ...user,
       capabilities: [],
       places: serverPlaces(config, data, dirname(socket), run.exits),
+      network: 'host',
       cwd: '/',
     },
     [process.execPath, ...process.execArgv, SERVER, socket],

@@ -2,13 +2,16 @@
 # Runs a program that sees a few folders of this host and nothing else, as a user without privilege or with few
 # capabilities. src/warden/jail.ts is its only caller. Needs perl-base alone.
 #
-#   jail.pl ROOT UID GID CAPABILITIES PARENT CWD {ro|rw|dev|lent|strange|tmp PATH}... -- PROGRAM ARGUMENT...
+#   jail.pl ROOT UID GID CAPABILITIES PARENT NETWORK CWD {ro|rw|dev|lent|strange|tmp|proc PATH}... -- PROGRAM ARGUMENT...
 #
 # ROOT is an empty folder to build the new root on; CAPABILITIES a bit mask that is kept, decimal; PARENT the process
-# with which the program dies. Folders on the way to a PATH are made in the new root: what lies beside it isn't there.
-# `lent` is read-only, and what belongs to the owner of PATH is the program's to read, whatever its permission bits; where the
-# file system can't do that, only what anybody may read. `strange` is read-only and somebody else's: no symbolic link on the way to it is followed. A PATH that isn't there is
-# passed over.
+# with which the program dies; NETWORK `host` or `none`. Folders on the way to a PATH are made in the new root: what lies
+# beside it isn't there. `lent` is read-only, and what belongs to the owner of PATH is the program's to read, whatever its
+# permission bits; where the file system can't do that, only what anybody may read. `strange` is read-only and somebody
+# else's: no symbolic link on the way to it is followed. A PATH that isn't there is passed over.
+#
+# The program has a process namespace of its own: it signals no process of the host, and nothing that it started outlives it. Three processes stand in a row: this one, which passes signals on and ends as the program does; the first of
+# the namespace, which waits for orphans; and the program. None of them has more privilege than the program.
 use strict;
 use warnings;
 use POSIX ();
@@ -18,18 +21,18 @@ my %SYS = (
     setgroups => 116, setresuid => 117, setresgid => 119, pivot_root => 155, prctl => 157, mount => 165, umount2 => 166,
     unshare => 272, open_tree => 428, move_mount => 429, openat2 => 437, mount_setattr => 442,
 );
-my ($CLONE_NEWNS, $CLONE_NEWUSER) = (0x20000, 0x10000000);
+my ($CLONE_NEWNS, $CLONE_NEWIPC, $CLONE_NEWUSER, $CLONE_NEWPID, $CLONE_NEWNET) = (0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000);
 my ($MS_NOSUID, $MS_NODEV, $MS_BIND, $MS_REC, $MS_PRIVATE) = (2, 4, 0x1000, 0x4000, 0x40000);
 my $MNT_DETACH = 2;
 my ($ATTR_RDONLY, $ATTR_NOSUID, $ATTR_NODEV) = (1, 2, 4);
 my ($AT_FDCWD, $AT_RECURSIVE) = (-100, 0x8000);
 my ($O_PATH, $O_CLOEXEC, $RESOLVE_NO_SYMLINKS) = (010000000, 02000000, 4);
-my ($PR_SET_PDEATHSIG, $PR_SET_KEEPCAPS, $PR_CAPBSET_DROP, $PR_SET_NO_NEW_PRIVS, $SIGKILL) = (1, 8, 24, 38, 9);
+my ($PR_SET_PDEATHSIG, $PR_CAPBSET_DROP, $PR_SET_NO_NEW_PRIVS, $SIGKILL) = (1, 24, 38, 9);
 my $LAST_CAPABILITY = 63;
 my $nothing = "\0";
 
 die "x86_64 only\n" unless (POSIX::uname())[4] eq 'x86_64';
-my ($root, $uid, $gid, $capabilities, $parent, $cwd, @rest) = @ARGV;
+my ($root, $uid, $gid, $capabilities, $parent, $network, $cwd, @rest) = @ARGV;
 my @places;
 while (@rest && $rest[0] ne '--') {
     push @places, [splice @rest, 0, 2];
@@ -37,6 +40,8 @@ while (@rest && $rest[0] ne '--') {
 shift @rest;
 die "no program\n" unless @rest;
 
+# No terminal of whoever started this: its input could be forged (TIOCSTI in ioctl_tty(2)).
+POSIX::setsid();
 call('unshare', $CLONE_NEWNS);
 call('mount', $nothing, path('/'), $nothing, $MS_REC | $MS_PRIVATE, 0);
 call('mount', path('tmpfs'), path($root), path('tmpfs'), $MS_NOSUID | $MS_NODEV, path('mode=755,size=16m'));
@@ -51,18 +56,78 @@ chdir '/' or die "/: $!\n";
 call('umount2', path('/.old'), $MNT_DETACH);
 rmdir '/.old';
 chdir $cwd or die "$cwd: $!\n";
-attributes('/', $ATTR_RDONLY, 0);
 
-syscall($SYS{prctl}, $PR_CAPBSET_DROP, $_, 0, 0, 0) for grep { !($capabilities & (1 << $_)) } 0 .. $LAST_CAPABILITY - 1;
-call('setgroups', 0, 0);
-call('setresgid', $gid + 0, $gid + 0, $gid + 0);
-call('setresuid', $uid + 0, $uid + 0, $uid + 0);
-call('prctl', $PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-die "not the user that was asked for\n" if $< != $uid || $> != $uid || "$(" ne "$gid" || "$)" ne "$gid";
-# After the change of user, which clears it.
-call('prctl', $PR_SET_PDEATHSIG, $SIGKILL, 0, 0, 0);
+call('unshare', $CLONE_NEWPID | $CLONE_NEWIPC | ($network eq 'none' ? $CLONE_NEWNET : 0));
+pipe my $status, my $status_w or die "pipe: $!\n";
+pipe my $alive, my $alive_w or die "pipe: $!\n";
+my $first = fork // die "fork: $!\n";
+if ($first == 0) {
+    close $_ for $status, $alive_w;
+    be_first();
+}
+close $_ for $status_w, $alive;
+attributes('/', $ATTR_RDONLY, 0);
+give_up();
 POSIX::_exit(1) if getppid() != $parent;
-exec { $rest[0] } @rest or die "$rest[0]: $!\n";
+pass_signals($first);
+my $said = '';
+until (defined sysread $status, $said, 16) { }
+1 while waitpid($first, 0) < 0 && $!{EINTR};
+end_as($said eq '' ? $SIGKILL : $said);
+
+# Of the process namespace: the kernel ends all of it with this one.
+sub be_first {
+    for my $place (grep { $_->[0] eq 'proc' } @places) {
+        call('mount', path('proc'), path($place->[1]), path('proc'), $MS_NOSUID | $MS_NODEV, 0);
+        attributes($place->[1], $ATTR_RDONLY, 0);
+    }
+    give_up();
+    # The parent is none of this namespace: only its end of the pipe tells that it is there.
+    my $is_readable = '';
+    vec($is_readable, fileno $alive, 1) = 1;
+    POSIX::_exit(1) if select $is_readable, undef, undef, 0;
+    my $program = fork // die "fork: $!\n";
+    if ($program == 0) {
+        exec { $rest[0] } @rest or print STDERR "$rest[0]: $!\n";
+        POSIX::_exit($!{ENOENT} ? 127 : 126);
+    }
+    pass_signals($program);
+    while (1) {
+        my $ended = waitpid -1, 0;
+        next if $ended != $program;
+        syswrite $status_w, $?;
+        POSIX::_exit(0);
+    }
+}
+
+sub pass_signals {
+    my ($pid) = @_;
+    for my $name (qw(TERM INT HUP USR1 USR2)) {
+        $SIG{$name} = sub { kill $name, $pid };
+    }
+}
+
+sub end_as {
+    my ($wait_status) = @_;
+    my $signal = $wait_status & 127;
+    if ($signal) {
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP USR1 USR2);
+        kill $signal, $$;
+    }
+    POSIX::_exit($wait_status >> 8);
+}
+
+# All that the program isn't to have, for good.
+sub give_up {
+    syscall($SYS{prctl}, $PR_CAPBSET_DROP, $_, 0, 0, 0) for grep { !($capabilities & (1 << $_)) } 0 .. $LAST_CAPABILITY - 1;
+    call('setgroups', 0, 0);
+    call('setresgid', $gid + 0, $gid + 0, $gid + 0);
+    call('setresuid', $uid + 0, $uid + 0, $uid + 0);
+    call('prctl', $PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    die "not the user that was asked for\n" if $< != $uid || $> != $uid || "$(" ne "$gid" || "$)" ne "$gid";
+    # After the change of user, which clears it.
+    call('prctl', $PR_SET_PDEATHSIG, $SIGKILL, 0, 0, 0);
+}
 
 sub show {
     my ($how, $path) = @_;
@@ -81,6 +146,10 @@ sub show {
         $source = "/proc/self/fd/$fd";
     }
     return if !lstat $path;
+    if ($how eq 'proc') {
+        mkdir $at, 0555 or $!{EEXIST} or die "$at: $!\n";
+        return;    # mounted by the first process that belongs to it
+    }
     if ($how ne 'strange' && -l _ && !-e $at) {
         symlink readlink($path), $at or die "$at: $!\n";
         return;

@@ -135,11 +135,12 @@ async function runUmoci(
       capabilities: UNPACKING_CAPABILITIES,
       places: [
         ...SYSTEM_PLACES,
-        { how: 'ro', path: '/proc' },
+        { how: 'proc', path: '/proc' },
         { how: 'tmp', path: '/tmp' },
         { how: 'strange', path: layout },
         { how: 'rw', path: dirname(destination) },
       ],
+      network: 'none',
       cwd: dirname(layout),
     },
     ['/usr/bin/env', 'umoci', ...argv],
