@@ -40,8 +40,11 @@ export async function ownCpuMs(pid: number): Promise<Map<string, number>> {
 
 /** The program that a process runs: of an interpreter, its script. */
 export async function scriptOf(pid: number): Promise<string> {
-  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
-  return basename(words.slice(1).find((word) => !word.startsWith('-')) ?? words[0] ?? '');
+  const [program = '', ...words] = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split(
+    '\0',
+  );
+  const isInterpreter = /^(node|perl)/.test(basename(program));
+  return basename((isInterpreter ? words.find((word) => !word.startsWith('-')) : undefined) ?? program);
 }
 
 /** User and system time of this process's children that ended and were waited for, with theirs. Milliseconds. */
