@@ -15,7 +15,7 @@ import { type LogFile, openLogFile } from './telemetry/log-file.ts';
 import { type JailPlace, spawnJailed, SYSTEM_PLACES } from './warden/jail.ts';
 import { type LocalWarden, openLocalWarden } from './warden/local-warden.ts';
 import { runFolders } from './warden/run-folders.ts';
-import { prepareServerFolders, replaceable, showToServer } from './warden/server-folders.ts';
+import { prepareServerFolders, shownToServer, showToServer } from './warden/server-folders.ts';
 import { findServerUser, type ServerUser } from './warden/server-user.ts';
 import { serveWarden } from './warden/wire/service.ts';
 
@@ -156,15 +156,15 @@ function serverPlaces(config: Config, data: string, socket: string, exits: strin
     ...[auth.users_file, auth.tokens_file].map((file) => dirname(file)),
   ];
   const lent = [
-    ...images.layouts.map(replaceable),
-    ...[images.auth_file ?? [], images.registries.flatMap(certificates)].flat().map(replaceable),
+    ...images.layouts.map(shownToServer),
+    ...[images.auth_file ?? [], images.registries.flatMap(certificates)].flat().map(shownToServer),
   ];
   const places: JailPlace[] = [
     ...SYSTEM_PLACES,
     { how: 'tmp', path: '/tmp' },
     { how: 'tmp', path: '/var/tmp' },
     ...read.map((path): JailPlace => ({ how: 'ro', path })),
-    ...lent.map((path): JailPlace => ({ how: 'lent', path })),
+    ...lent,
     ...own.map((path): JailPlace => ({ how: 'rw', path })),
   ];
   return [...new Map(places.map((place) => [place.path, place])).values()];

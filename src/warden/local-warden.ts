@@ -14,6 +14,7 @@ import { linkSteps, probeLinks } from './links.ts';
 import { createLowers } from './lowers.ts';
 import { runFolders } from './run-folders.ts';
 import type { ReadyDisks } from './ready-disks.ts';
+import { demandSealable, refusal } from './sealing.ts';
 import { openSeals } from './seals.ts';
 import * as step from './steps.ts';
 import { surveyHost, taskCgroups, type Trace } from './survey.ts';
@@ -151,9 +152,19 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       sealed,
       workspace: workspaceFolder(disks, run, slot, trees),
       idBase: idBase(slot),
-      hasBegun: containers.hasBundle(join(seals.folder(attempt), '0')),
+      hasBegun: executors.some((_, index) => containers.hasBundle(folderOf({ attempt, index }))),
       isAlive: executors.some((_, index) => containers.isAlive(name({ attempt, index }))),
     };
+  }
+
+  /** Root mounts these places of the image: a link on the way would lead it out of there. */
+  async function demandMerged({ executors }: SealedAttempt): Promise<void> {
+    for (const { imageDigest: digest, merged: paths } of executors) {
+      if (paths.length === 0) continue;
+      const folders = await images.imageFolders({ digest, paths });
+      const at = folders.findIndex(({ owner }) => owner === null);
+      if (at >= 0) throw refusal(`${paths[at]} is no folder of the image ${digest}`);
+    }
   }
 
   /** Another image may run as another user: what earlier executors made must be writable for it. */
@@ -202,6 +213,8 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     },
     async openAttempt(sealed) {
       const { attempt, slot, bytes, inodes } = sealed;
+      demandSealable(sealed);
+      await demandMerged(sealed);
       seals.add(sealed);
       try {
         await disks.open({ slot, bytes, inodes });
@@ -217,6 +230,9 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     async makeWorkspace({ attempt, links }) {
       const sealed = seals.of(attempt);
       const { slot, trees, executors } = sealed;
+      // Made by root, by path: afterwards a task may have put links there.
+      if (stateOf(sealed).hasBegun)
+        throw refusal(`attempt ${attempt} has begun; its folders stay as they are`);
       demandLinks(links, options.siteRoots);
       await mapImages(sealed);
       const first = requestFor(sealed, 0);
@@ -252,6 +268,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     async create({ attempt, index }) {
       const sealed = seals.of(attempt);
       const request = requestFor(sealed, index);
+      const other = [...sealed.executors.keys()].find(
+        (at) => at !== index && containers.isAlive(name({ attempt, index: at })),
+      );
+      if (other !== undefined)
+        throw refusal(`executor ${other} of attempt ${attempt} is alive; they run one after another`);
       // Of an earlier process that was killed before it started what it had created.
       await containers.remove(request.container);
       try {

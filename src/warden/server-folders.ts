@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BulkheadError } from '../errors.ts';
+import type { JailPlace } from './jail.ts';
 import type { ServerUser } from './server-user.ts';
 
 /**
@@ -54,16 +55,23 @@ export function showToServer(files: readonly string[], { gid }: ServerUser): voi
       [dirname(file), 0o750],
       [file, 0o640],
     ] as const) {
-      if (lstatSync(path).uid !== 0) continue;
+      // The data folder itself has rules of its own.
+      if (lstatSync(path).uid !== 0 || (lstatSync(path).mode & 0o1000) !== 0) continue;
       lchownSync(path, 0, gid);
       chmodSync(path, mode);
     }
   }
 }
 
-/** Where a folder may be replaced by another one, its parent, as far as the server may look into that. */
-export function replaceable(path: string): string {
-  const parent = join(path, '..');
-  if (parent === '/' || !existsSync(parent)) return path;
-  return (lstatSync(parent).mode & 0o005) === 0o005 ? parent : path;
+/**
+ * How the server is shown something that the operator lists. What anybody may read: by its parent, so that another one put
+ * in its place is seen. What only its owner may read is lent, and alone: with the rights of root, a folder such as /etc
+ * holds more than was listed. Then another one in its place is seen at the next start.
+ */
+export function shownToServer(path: string): JailPlace {
+  const parent = dirname(path);
+  const mayAll = (at: string, bits: number): boolean => existsSync(at) && (statSync(at).mode & bits) === bits;
+  const isOpen = !existsSync(path) || mayAll(path, statSync(path).isDirectory() ? 0o005 : 0o004);
+  const isShown = isOpen && !['/', '/tmp', '/var/tmp'].includes(parent) && mayAll(parent, 0o005);
+  return isShown ? { how: 'ro', path: parent } : { how: 'lent', path };
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export async function ownerInside(image: ImageRoot, path: string): Promise<number | undefined> {
   let at = image.rootfs;
   let owner: number | undefined;
+  // Of the host's folders beside the image nobody is told.
+  if (/(^|\/)\.\.?(\/|$)/.test(path)) return undefined;
   for (const part of ['', ...path.split('/').filter((name) => name !== '')]) {
     at = join(at, part);
     const found = await lstat(at).catch(() => undefined);
