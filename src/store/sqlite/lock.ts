@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { BulkheadError } from '../../errors.ts';
@@ -25,15 +25,15 @@ const held = new Set<DatabaseSync>();
  * and node:sqlite is the only file lock that Node has without native code.
  */
 export function lockDataFolder(folder: string): FolderLock {
-  const lockPath = join(folder, 'server.lock');
-  const holderPath = join(folder, 'server.pid');
-  const database = openLock(folder, lockPath);
+  const own = join(folder, 'lock');
+  const holderPath = join(own, 'server.pid');
+  const database = openLock(folder, own);
   let instance: string;
   try {
     // Held by an open transaction that never writes. https://www.sqlite.org/lockingv3.html
     database.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
     writeWhole(holderPath, String(process.pid));
-    instance = instanceOf(folder);
+    instance = instanceOf(own);
   } catch (error) {
     database.close();
     throw refusal(error, folder, holderPath);
@@ -49,10 +49,17 @@ export function lockDataFolder(folder: string): FolderLock {
   };
 }
 
-function openLock(folder: string, lockPath: string): DatabaseSync {
+/**
+ * In a folder of its own, as others may make files in the data folder: beside the lock, a journal that names a file would
+ * have SQLite delete it (https://www.sqlite.org/fileformat2.html, "super-journal"), and a link would be written through.
+ */
+function openLock(folder: string, own: string): DatabaseSync {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return new DatabaseSync(lockPath, { timeout: 0 });
+    mkdirSync(own, { recursive: true, mode: 0o700 });
+    const found = lstatSync(own);
+    if (!found.isDirectory() || found.uid !== process.getuid?.())
+      throw new Error(`${own} is no folder of the user who takes the lock`);
+    return new DatabaseSync(join(own, 'server.lock'), { timeout: 0 });
   } catch (cause) {
     throw new BulkheadError(
       'store-read-only',

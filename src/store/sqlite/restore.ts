@@ -44,7 +44,8 @@ export function restoreDatabase(request: RestoreRequest): Restored {
   if (!existsSync(from)) throw new BulkheadError('not-found', `There is no file ${from}.`);
   const lock = lockDataFolder(dataFolder);
   const database = join(dataFolder, DATABASE_NAME);
-  const draft = `${database}.restoring`;
+  // Where nobody else can put a journal beside it, or a link in its place.
+  const draft = join(dataFolder, 'lock', `${DATABASE_NAME}.restoring`);
   try {
     if (existsSync(database) && !force) {
       throw new BulkheadError(
@@ -85,7 +86,8 @@ function copyVerified(from: string, draft: string, dataFolder: string): Verified
  */
 function putAside(database: string, now: Date): string | undefined {
   const aside = `${database}.before-restore-${now.toISOString().replace(/[-:]|\.\d+/g, '')}`;
-  if (existsSync(database)) settle(database);
+  // Root opens nothing that the server may have written or linked: its log then goes along, under the same new name.
+  if (existsSync(database) && process.getuid?.() !== 0) settle(database);
   for (const suffix of ['-shm', '-wal', '-journal', '']) {
     if (existsSync(database + suffix)) renameSync(database + suffix, aside + suffix);
   }
