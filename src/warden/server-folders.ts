@@ -70,8 +70,11 @@ export function showToServer(files: readonly string[], { gid }: ServerUser): voi
  */
 export function shownToServer(path: string): JailPlace {
   const parent = dirname(path);
-  const mayAll = (at: string, bits: number): boolean => existsSync(at) && (statSync(at).mode & bits) === bits;
   const isOpen = !existsSync(path) || mayAll(path, statSync(path).isDirectory() ? 0o005 : 0o004);
   const isShown = isOpen && !['/', '/tmp', '/var/tmp'].includes(parent) && mayAll(parent, 0o005);
   return isShown ? { how: 'ro', path: parent } : { how: 'lent', path };
+}
+
+function mayAll(path: string, bits: number): boolean {
+  return existsSync(path) && (statSync(path).mode & bits) === bits;
 }

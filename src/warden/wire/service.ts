@@ -19,6 +19,8 @@ interface Asked {
 
 /** More than the largest attempt: its executors come from one request body. */
 const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
+/** Each may hold a process that moves files: many more than a machine runs tasks. */
+const MAX_CONNECTIONS = 1024;
 
 /**
  * Answers one server over a socket that its user alone may open. Each request is held to its shape before anything looks
@@ -107,7 +109,15 @@ export async function serveWarden(options: {
     const tree = serial;
     // Once it is told, the process alone reads and writes the connection.
     socket.write(encode({ tree }), () => {
-      if (server !== undefined) runs.set(tree, runTree(request, socket));
+      try {
+        // Whoever asked may be gone by now, and what was allowed may not be any more.
+        if (server !== undefined && !socket.destroyed) {
+          warden.demandTree(request);
+          runs.set(tree, runTree(request, socket));
+        }
+      } catch {
+        // The end of the connection tells it.
+      }
       socket.destroy();
     });
   }
@@ -124,6 +134,7 @@ export async function serveWarden(options: {
     return said;
   }
 
+  listener.maxConnections = MAX_CONNECTIONS;
   mkdirSync(dirname(path), { recursive: true });
   chmodSync(dirname(path), 0o750);
   chownSync(dirname(path), 0, gid);
