@@ -118,7 +118,11 @@ export function createContainers(options: ContainerOptions) {
     } catch (error) {
       throw creationFailure(error, await runtimeLog(folder));
     }
-    const observed = observe(pid, spec, cgroupPaths(options.cgroupVersion, options.cgroupParent, container));
+    const observed = observeLiving(
+      pid,
+      spec,
+      cgroupPaths(options.cgroupVersion, options.cgroupParent, container),
+    );
     return {
       pid,
       evidence: {
@@ -279,7 +283,9 @@ export function createContainers(options: ContainerOptions) {
       const state = join(run.runtime, container);
       const mounts = mountPoints(container);
       // The usual case before a container is made and once it was removed: a request costs a process.
-      if (mounts.length === 0 && ![state, ...exitFiles(container)].some(existsSync)) return;
+      const cgroups = cgroupFolders(options.cgroupVersion, `${options.cgroupParent}/${container}`);
+      const files = [state, ...exitFiles(container)];
+      if (mounts.length === 0 && cgroups.length === 0 && !files.some(existsSync)) return;
       const rest = [
         ...mounts.flatMap((path) => [step.umount(path), step.rmdir(path)]),
         ...exitFiles(container).map(step.unlink),
@@ -288,9 +294,8 @@ export function createContainers(options: ContainerOptions) {
       if (isDead && existsSync(state)) {
         try {
           // What the runtime's `delete` does for a dead container, without a process of its own for it.
-          const folders = cgroupFolders(options.cgroupVersion, `${options.cgroupParent}/${container}`);
           await hand.run(`removing ${container}`, [
-            ...folders.map(step.rmdir),
+            ...cgroups.map(step.rmdir),
             step.unlink(join(state, 'state.json')),
             step.rmdir(state),
             ...rest,
@@ -301,9 +306,23 @@ export function createContainers(options: ContainerOptions) {
         }
       }
       const deletion = step.exec(options.runtime.path, [...runtimeArgs, 'delete', '--force', container]);
-      await hand.run(`removing ${container}`, [...(existsSync(state) ? [deletion] : []), ...rest]);
+      // A runtime that was killed while it created has made the control groups, and knows nothing of them.
+      const own = existsSync(state) ? [deletion] : cgroups.map(step.rmdir);
+      await hand.run(`removing ${container}`, [...own, ...rest]);
     },
   };
+}
+
+/** A process that is gone isn't enforced otherwise than was asked for: it was ended. */
+function observeLiving(...[pid, spec, paths]: Parameters<typeof observe>): ReturnType<typeof observe> {
+  try {
+    return observe(pid, spec, paths);
+  } catch (error) {
+    if (existsSync(`/proc/${pid}`)) throw error;
+    throw new BulkheadError('warden', "the container's first process was ended before it was read back", {
+      cause: error,
+    });
+  }
 }
 
 async function runtimeLog(folder: string): Promise<string> {

@@ -211,9 +211,14 @@ sub step_xattr {
     syscall($SYS{lsetxattr}, $path, $name, $value, length $value, 0) == 0 or fail("set $name of $path");
 }
 
+# rmdir PATH: what isn't there is no failure. A control group is busy until the last of its processes is quite gone.
 sub step_rmdir {
     my (undef, $path) = @_;
-    rmdir $path or $! == ENOENT or fail("rmdir $path");
+    for my $try (1 .. 100) {
+        return if rmdir $path or $! == ENOENT;
+        fail("rmdir $path") if $! != EBUSY or $try == 100;
+        select undef, undef, undef, 0.005;
+    }
 }
 
 sub step_unlink {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startServer, type TestServer } from '../fixtures/server.ts';
 import { until } from '../poll.ts';
-import { processesWith, tracesOfServer } from './traces.ts';
+import { processesWith, tracesOfServer, tracesOfTask } from './traces.ts';
 
 const TASKS = 24;
 const KILLS = 4;
@@ -97,3 +97,31 @@ it('a server whose hand is killed ends with a word, and the next one takes up wh
     expect(task.logs?.at(-1)?.logs).toMatchObject([{ exit_code: 0, stdout: `${at}\n` }]);
   }
 });
+
+it('of an executor that is killed while it is created, nothing stays on a server that goes on', async () => {
+  for (let round = 0; round < 6; round += 1) {
+    const id = await server.create({
+      resources: { cpu_cores: 0.5 },
+      executors: [{ image: 'busybox:latest', command: ['true'] }],
+    });
+    let makers: number[] = [];
+    await until(async () => (makers = await processesWith(`${id}-1-0`)).length > 0, {
+      what: 'the executor to be made',
+    });
+    // Not all at the same moment of it.
+    await sleep(round * 4);
+    for (const pid of new Set([...makers, ...(await processesWith(`${id}-1-0`))])) kill(pid);
+    const task = await server.ended(id);
+    if (task.state !== 'COMPLETE')
+      expect(task).toMatchObject({ state: 'SYSTEM_ERROR', logs: [{ logs: [] }] });
+    await until(async () => (await tracesOfTask(id)).length === 0, { what: 'nothing of it to be left' });
+  }
+});
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It was done.
+  }
+}
