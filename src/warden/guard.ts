@@ -30,20 +30,23 @@ const ID_RANGE = 65_536;
 /**
  * What the server may have done with files, whoever speaks for it: read below the site's folders as the owners of what
  * is there, write where the site lets tasks write, fill the workspace of an attempt before it begins, and take what
- * the attempt was sealed to give once all of it is dead. Throws `forbidden`.
+ * the attempt was sealed to give once all of it is dead. Returns the attempts whose files it touches. Throws `forbidden`.
  */
 export function demandTreeRequest(
   request: TreeRequest,
   roots: readonly SiteRoot[],
   attempts: readonly AttemptState[],
-): void {
+): string[] {
   const { mode, from, to, wanted, places } = request;
   const isComplete = (mode === 'write' || from !== undefined) && (mode === 'read' || to !== undefined);
   const isSpare = (mode === 'write' && from !== undefined) || (mode === 'read' && to !== undefined);
   if (!isComplete || isSpare || (mode === 'copy' && wanted.length !== places.length))
     throw refusal(`${mode}: the sides of the request don't fit`);
-  if (from !== undefined) demandSource(from, wanted, roots, attempts);
-  if (to !== undefined) demandTarget(to, roots, attempts);
+  const touched = [
+    from === undefined ? undefined : demandSource(from, wanted, roots, attempts),
+    to === undefined ? undefined : demandTarget(to, roots, attempts),
+  ];
+  return touched.flatMap((attempt) => attempt?.sealed.attempt ?? []);
 }
 
 /** Inputs may be linked from where they could be read. */
@@ -58,10 +61,10 @@ function demandSource(
   wanted: readonly Wanted[],
   roots: readonly SiteRoot[],
   attempts: readonly AttemptState[],
-): void {
+): AttemptState | undefined {
   if (roots.some(({ path }) => path === source.root)) {
     // As the owner of each file, with the owner's rights: not as root, and not as another that the request names.
-    if (source.as === 'target' && source.readsAll !== true) return;
+    if (source.as === 'target' && source.readsAll !== true) return undefined;
     throw refusal(`${source.root} is read as the owners of its files only`);
   }
   const attempt = attemptAt(source.root, attempts);
@@ -71,13 +74,14 @@ function demandSource(
     (one) => !attempt.sealed.outputs.some((output) => isDeepStrictEqual(output, one)),
   );
   if (other !== undefined) throw refusal(`${other.path} is no output of ${name(attempt)}`);
+  return attempt;
 }
 
 function demandTarget(
   target: TreeTarget,
   roots: readonly SiteRoot[],
   attempts: readonly AttemptState[],
-): void {
+): AttemptState | undefined {
   const root = roots.find(({ path }) => path === target.root);
   if (root !== undefined) {
     if (root.write !== true) throw refusal(`${root.path} is read only for tasks`);
@@ -87,11 +91,12 @@ function demandTarget(
       (target.writesAll ?? false) === (root.owner !== undefined) &&
       target.links === 'owner';
     if (!isAsConfigured) throw refusal(`${root.path} is written as its configuration says only`);
-    return;
+    return undefined;
   }
   const attempt = attemptAt(target.root, attempts);
   if (attempt.hasBegun) throw refusal(`${name(attempt)} has begun; nothing is put into it any more`);
   if (!isOwn(target.as, attempt)) throw refusal(`${name(attempt)} is written as its own user only`);
+  return attempt;
 }
 
 function attemptAt(root: string, attempts: readonly AttemptState[]): AttemptState {

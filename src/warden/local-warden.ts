@@ -56,8 +56,8 @@ export interface WardenOptions {
 
 /** All that needs privilege on this host. */
 export interface LocalWarden extends Warden, ReadyDisks, UnpackedImages {
-  /** Throws `forbidden` for access to files that no attempt gives the server. */
-  demandTree(request: TreeRequest): void;
+  /** The attempts whose files it touches. Throws `forbidden` for access to files that no attempt gives the server. */
+  demandTree(request: TreeRequest): readonly string[];
   /** All that stands on the host of this instance. */
   survey(): Promise<readonly Trace[]>;
 }
@@ -146,13 +146,18 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       await lowers.add(slot, { digest: imageDigest, ...images.root(imageDigest) });
   }
 
+  /** Since this process is the warden; before that, their bundles tell. */
+  const begun = new Set<string>();
+
   function stateOf(sealed: SealedAttempt): AttemptState {
     const { attempt, slot, trees, executors } = sealed;
     return {
       sealed,
       workspace: workspaceFolder(disks, run, slot, trees),
       idBase: idBase(slot),
-      hasBegun: executors.some((_, index) => containers.hasBundle(folderOf({ attempt, index }))),
+      hasBegun:
+        begun.has(attempt) ||
+        executors.some((_, index) => containers.hasBundle(folderOf({ attempt, index }))),
       isAlive: executors.some((_, index) => containers.isAlive(name({ attempt, index }))),
     };
   }
@@ -186,6 +191,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     await unmountSlot(slot);
     await disks.close(slot);
     seals.remove(attempt);
+    begun.delete(attempt);
   }
 
   async function unmountSlot(slot: number): Promise<void> {
@@ -209,7 +215,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     abilities: { runtime: host.runtime.version, idMappedMounts: idMapped, unenforced, linkedInputs },
     folders: { exits: run.exits, logs: options.logFolder },
     demandTree(request) {
-      demandTreeRequest(request, options.siteRoots, seals.all().map(stateOf));
+      return demandTreeRequest(request, options.siteRoots, seals.all().map(stateOf));
     },
     async openAttempt(sealed) {
       const { attempt, slot, bytes, inodes } = sealed;
@@ -267,6 +273,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     },
     async create({ attempt, index }) {
       const sealed = seals.of(attempt);
+      begun.add(attempt);
       const request = requestFor(sealed, index);
       const other = [...sealed.executors.keys()].find(
         (at) => at !== index && containers.isAlive(name({ attempt, index: at })),

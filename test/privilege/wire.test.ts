@@ -1,12 +1,18 @@
 /** A hostile server at the socket of a real warden. */
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalWarden, openLocalWarden } from '../../src/warden/local-warden.ts';
 import { connectWarden, type RemoteWarden } from '../../src/warden/wire/remote.ts';
+import { INIT_PATH } from '../../src/backends/oci/compile.ts';
+import { PROFILES } from '../../src/sandbox/profiles.ts';
+import { frame } from '../../src/warden/tree/frames.ts';
+import { type OpenTree, startTree } from '../../src/warden/tree/process.ts';
+import type { SealedAttempt } from '../../src/warden/warden.ts';
 import { encode } from '../../src/warden/wire/channel.ts';
 import { serveWarden, type WardenService } from '../../src/warden/wire/service.ts';
 
@@ -20,6 +26,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bulkhead-wire-'));
   mkdirSync(join(folder, 'files'));
   socket = join(folder, 'warden', 'socket');
+  await writeEmptyImage(join(folder, 'roots'));
   warden = await openLocalWarden({
     dataFolder: folder,
     runFolder: '/run/bulkhead',
@@ -95,3 +102,73 @@ it('whoever asks for a tree and is gone at once ends nothing', async () => {
   }
   await answers();
 });
+
+describe('files that are put into an attempt', () => {
+  it('end with its beginning: who was let in before writes nothing into what runs', async () => {
+    expect(await writtenAfterItsBeginning('held-1', (...given) => server.openTree(...given))).toBe(false);
+  });
+
+  it('do not without that (control)', async () => {
+    expect(await writtenAfterItsBeginning('control-1', startTree)).toBe(true);
+  });
+});
+
+/** Opens a tree of an attempt, lets the attempt begin, and only then writes a file. */
+async function writtenAfterItsBeginning(attempt: string, open: OpenTree): Promise<boolean> {
+  await server.openAttempt(attemptOf(attempt));
+  try {
+    const { root, uid, gid } = await server.makeWorkspace({ attempt, links: [] });
+    const to = { root, as: { uid, gid }, bits: 'keep', isDurable: false, links: 'any' } as const;
+    const signal = new AbortController().signal;
+    const tree = await open({ mode: 'write', to, wanted: [], places: ['/work/late'] }, signal);
+    await server.create({ attempt, index: 0 });
+    for (const [kind, ...fields] of [['F', 0, '', '', 0o644, 0, ''], ['E'], ['Z', 0], ['N']] as const)
+      tree.stdin.write(frame(kind, fields));
+    for (let found = await tree.frames.next(); found !== undefined && found.kind !== 'N';)
+      found = await tree.frames.next();
+    await tree.end();
+    return existsSync(join(root, 'work', 'late'));
+  } finally {
+    await server.kill({ attempt });
+    await server.closeAttempt({ attempt });
+  }
+}
+
+const EMPTY_IMAGE = '0'.repeat(64);
+
+/** As the warden keeps images: nothing is in it but what the sandbox puts there. */
+async function writeEmptyImage(roots: string): Promise<void> {
+  const place = join(roots, EMPTY_IMAGE);
+  await mkdir(join(place, 'rootfs'), { recursive: true });
+  const record = { digest: `sha256:${EMPTY_IMAGE}`, sizeBytes: 0, idBase: 1_879_048_192 };
+  await writeFile(join(place, 'image.json'), JSON.stringify(record));
+}
+
+function attemptOf(attempt: string): SealedAttempt {
+  const bytes = 16 * 2 ** 20;
+  const limits = {
+    cpuCores: 0.5,
+    memoryBytes: 64 * 2 ** 20,
+    diskBytes: bytes,
+    diskInodes: 1024,
+    pids: 16,
+    openFiles: 64,
+    logBytes: 4096,
+    wallTimeMs: null,
+    queueTimeMs: null,
+  };
+  const sandbox = { profile: 'standard', ...PROFILES.standard, limits };
+  const user = { uid: 0, gid: 0, additionalGids: [] };
+  const command = [INIT_PATH, '--version'];
+  const spec = { sandbox, user, command, env: [], cwd: '/', hostname: 'held' };
+  const streams = { logBytes: 4096, stdin: '', stdout: '', stderr: '' };
+  const executor = {
+    imageDigest: `sha256:${EMPTY_IMAGE}`,
+    merged: [],
+    spec,
+    files: [],
+    folders: [],
+    ...streams,
+  };
+  return { attempt, slot: 7, bytes, inodes: 1024, trees: ['/work'], executors: [executor], outputs: [] };
+}

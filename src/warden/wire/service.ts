@@ -12,6 +12,9 @@ export interface WardenService {
   close(): Promise<void>;
 }
 
+/** Requests with which another part of an attempt's life begins: who moved files of it before has ended. */
+const ENDS_TREES: readonly string[] = ['makeWorkspace', 'create', 'closeAttempt'];
+
 /** Any request of the warden. */
 interface Asked {
   ask(request: unknown, signal: AbortSignal): Promise<unknown>;
@@ -36,7 +39,7 @@ export async function serveWarden(options: {
   readonly greeting: unknown;
 }): Promise<WardenService> {
   const { warden, socket: path, uid, gid } = options;
-  const runs = new Map<number, TreeRun>();
+  const runs = new Map<number, TreeRun & { readonly attempts: readonly string[] }>();
   let serial = 0;
   let server: Socket | undefined;
 
@@ -95,6 +98,7 @@ export async function serveWarden(options: {
     if (method === 'treeEnd' || method === 'treeStop') return endRun(method, Number(fieldOf(params, 'tree')));
     // Of the shape that the method takes: checked above, field by field.
     const asked: Asked = { ask: warden[method] };
+    if (ENDS_TREES.includes(method)) await endRunsOf(String(fieldOf(params, 'attempt')));
     return await asked.ask.call(warden, params, signal);
   }
 
@@ -112,14 +116,27 @@ export async function serveWarden(options: {
       try {
         // Whoever asked may be gone by now, and what was allowed may not be any more.
         if (server !== undefined && !socket.destroyed) {
-          warden.demandTree(request);
-          runs.set(tree, runTree(request, socket));
+          const attempts = warden.demandTree(request);
+          runs.set(tree, { ...runTree(request, socket), attempts });
         }
       } catch {
         // The end of the connection tells it.
       }
       socket.destroy();
     });
+  }
+
+  /** What was allowed before isn't any more. When this returns to its caller, none of them is under way. */
+  async function endRunsOf(attempt: string): Promise<void> {
+    for (;;) {
+      const under = [...runs].filter(([, { attempts }]) => attempts.includes(attempt));
+      if (under.length === 0) return;
+      for (const [tree, run] of under) {
+        run.stop();
+        await run.ended();
+        runs.delete(tree);
+      }
+    }
   }
 
   async function endRun(method: 'treeEnd' | 'treeStop', tree: number): Promise<string> {
