@@ -47,19 +47,30 @@ function adopt(path: string, user: ServerUser): void {
   lchownSync(path, user.uid, user.gid);
 }
 
-/** Files that only root writes and that the server reads, where they are there: readable for its group. */
+/**
+ * Files that only root writes and that the server reads: readable for its group. Their folders are made here, before the
+ * server could make them and have root write into a folder of its own. Throws `config` for a folder of somebody else's.
+ */
 export function showToServer(files: readonly string[], { gid }: ServerUser): void {
   for (const file of files) {
-    if (!existsSync(file)) continue;
-    for (const [path, mode] of [
-      [dirname(file), 0o750],
-      [file, 0o640],
-    ] as const) {
-      // The data folder itself has rules of its own.
-      if (lstatSync(path).uid !== 0 || (lstatSync(path).mode & 0o1000) !== 0) continue;
-      lchownSync(path, 0, gid);
-      chmodSync(path, mode);
+    const folder = dirname(file);
+    mkdirSync(folder, { recursive: true, mode: 0o750 });
+    const found = lstatSync(folder);
+    // The data folder itself has rules of its own.
+    const isShared = (found.mode & 0o1000) !== 0;
+    if (!found.isDirectory() || found.uid !== 0) {
+      throw new BulkheadError(
+        'config',
+        `${folder} holds accounts and must be a folder of root's, and no link; it belongs to ${found.uid}`,
+      );
     }
+    if (!isShared) {
+      lchownSync(folder, 0, gid);
+      chmodSync(folder, 0o750);
+    }
+    if (!existsSync(file) || lstatSync(file).uid !== 0 || !lstatSync(file).isFile()) continue;
+    lchownSync(file, 0, gid);
+    chmodSync(file, 0o640);
   }
 }
 
