@@ -56,6 +56,8 @@ export async function baselineOf(stage: Stage): Promise<Baseline> {
     }),
   };
   for (const kind of KINDS) found[kind] = found[kind].map(withoutNumbers).toSorted();
+  // Disks and images that slots keep ready: of how many slots depends on how soon the last task's was free again.
+  for (const kind of ['mounts', 'loop devices', 'folders'] as const) found[kind] = [...new Set(found[kind])];
   return found;
 }
 
@@ -127,5 +129,6 @@ function withoutNumbers(line: string): string {
     .replaceAll(/\[\d+\]/g, '[]')
     .replaceAll(/[0-9a-f]{12,64}/g, 'HEX')
     .replaceAll(/HEX-\d+/g, 'HEX-N')
+    .replaceAll(/\/(disks|lowers)\/\d+/g, '/$1/N')
     .replaceAll(/\/proc\/\d+\//g, '/proc/PID/');
 }
