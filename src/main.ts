@@ -155,16 +155,16 @@ function serverPlaces(config: Config, data: string, socket: string, exits: strin
     socket,
     ...[auth.users_file, auth.tokens_file].map((file) => dirname(file)),
   ];
-  const lent = [
-    ...images.layouts.map(shownToServer),
-    ...[images.auth_file ?? [], images.registries.flatMap(certificates)].flat().map(shownToServer),
-  ];
+  const listed = [images.layouts, images.auth_file ?? [], images.registries.flatMap(certificates)].flat();
+  const shown = listed.flatMap(shownToServer);
   const places: JailPlace[] = [
     ...SYSTEM_PLACES,
     { how: 'tmp', path: '/tmp' },
     { how: 'tmp', path: '/var/tmp' },
     ...read.map((path): JailPlace => ({ how: 'ro', path })),
-    ...lent,
+    // What is lent is so also where it is the folder around something else.
+    ...shown.filter(({ how }) => how !== 'lent'),
+    ...shown.filter(({ how }) => how === 'lent'),
     ...own.map((path): JailPlace => ({ how: 'rw', path })),
   ];
   return [...new Map(places.map((place) => [place.path, place])).values()];

@@ -75,15 +75,21 @@ export function showToServer(files: readonly string[], { gid }: ServerUser): voi
 }
 
 /**
- * How the server is shown something that the operator lists. What anybody may read: by its parent, so that another one put
- * in its place is seen. What only its owner may read is lent, and alone: with the rights of root, a folder such as /etc
- * holds more than was listed. Then another one in its place is seen at the next start.
+ * How the server is shown something that the operator lists. What only its owner may read is lent, and alone: with the
+ * rights of root, a folder such as /etc holds more than was listed. A folder is lent always, since tools such as umoci make
+ * files in it that only root may read. Where anybody may look into the folder above, the server sees that too, and with it
+ * what is put in the place of what was there.
  */
-export function shownToServer(path: string): JailPlace {
+export function shownToServer(path: string): readonly JailPlace[] {
   const parent = dirname(path);
-  const isOpen = !existsSync(path) || mayAll(path, statSync(path).isDirectory() ? 0o005 : 0o004);
-  const isShown = isOpen && !['/', '/tmp', '/var/tmp'].includes(parent) && mayAll(parent, 0o005);
-  return isShown ? { how: 'ro', path: parent } : { how: 'lent', path };
+  const found = existsSync(path) ? statSync(path) : undefined;
+  const isLent = found !== undefined && (found.isDirectory() || !mayAll(path, 0o004));
+  const mayBeReplaced = found === undefined || found.isDirectory() || !isLent;
+  const isParentShown = mayBeReplaced && !['/', '/tmp', '/var/tmp'].includes(parent) && mayAll(parent, 0o005);
+  return [
+    ...(isParentShown ? [{ how: 'ro', path: parent } as const] : []),
+    ...(isLent || !isParentShown ? [{ how: 'lent', path } as const] : []),
+  ];
 }
 
 function mayAll(path: string, bits: number): boolean {

@@ -71,7 +71,20 @@ it('lends what only its owner may read alone, and never the folder around it', (
   writeFileSync(file, '{}');
   chmodSync(folder, 0o755);
   chmodSync(file, 0o600);
-  expect(shownToServer(file)).toEqual({ how: 'lent', path: file });
+  expect(shownToServer(file)).toEqual([{ how: 'lent', path: file }]);
   chmodSync(file, 0o644);
-  expect(shownToServer(file)).toEqual({ how: 'ro', path: folder });
+  expect(shownToServer(file)).toEqual([{ how: 'ro', path: folder }]);
+});
+
+it('lends a folder with what only root may read in it, and shows what is put in its place', () => {
+  const layout = join(folder, 'layout');
+  chmodSync(folder, 0o755);
+  expect(shownToServer(layout)).toEqual([{ how: 'ro', path: folder }]);
+  mkdirSync(layout);
+  expect(shownToServer(layout)).toEqual([
+    { how: 'ro', path: folder },
+    { how: 'lent', path: layout },
+  ]);
+  chmodSync(folder, 0o700);
+  expect(shownToServer(layout)).toEqual([{ how: 'lent', path: layout }]);
 });
