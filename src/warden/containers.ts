@@ -51,6 +51,8 @@ const NEVER_STARTED = 'never-started';
 /** The first process waits at the gate already; only a host that swaps takes longer than a moment. */
 const START_TIMEOUT_MS = 10_000;
 
+export type Containers = ReturnType<typeof createContainers>;
+
 /** Containers by runc, each with conmon as the parent that outlives the server. */
 export function createContainers(options: ContainerOptions) {
   const { hand, run, disks, lowers } = options;

@@ -17,8 +17,9 @@ import type { ReadyDisks } from './ready-disks.ts';
 import { demandSealable, refusal } from './sealing.ts';
 import { openSeals } from './seals.ts';
 import * as step from './steps.ts';
-import { surveyHost, taskCgroups, type Trace } from './survey.ts';
-import { ownLoopDevices, ownMounts } from './traces.ts';
+import { surveyHost, type Trace } from './survey.ts';
+import { sweepHost } from './sweep.ts';
+import { ownMounts } from './traces.ts';
 import type { UnpackedImages } from './unpacked-images.ts';
 import type { ExecutorName, SealedAttempt, Warden } from './warden.ts';
 import {
@@ -116,6 +117,8 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     unenforced,
   });
 
+  // Of an earlier process that was killed: this one maps images itself, and what runs keeps what it has open.
+  await unmountImages();
   // A disk that stayed mounted is that of an attempt which an earlier process started.
   for (const { target, source } of await ownMounts(run.disks)) {
     disks.adopt(Number(target.slice(run.disks.length + 1)), source);
@@ -192,6 +195,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     await disks.close(slot);
     seals.remove(attempt);
     begun.delete(attempt);
+  }
+
+  async function unmountImages(): Promise<void> {
+    for (const { target } of await ownMounts(run.lowers))
+      await hand.run(`unmounting ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
   }
 
   async function unmountSlot(slot: number): Promise<void> {
@@ -326,43 +334,13 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     },
     async sweep({ attempts }) {
       const kept = seals.all().filter(({ attempt }) => attempts.includes(attempt));
-      const keptSlots = kept.map(({ slot }) => slot);
-      const keptNames = kept.flatMap(({ attempt, executors }) =>
-        [...executors.keys()].map((index) => name({ attempt, index })),
-      );
-      for (const container of await readdir(run.runtime)) {
-        if (!keptNames.includes(container)) await containers.remove(container);
-      }
-      for (const { target } of await ownMounts(run.root)) {
-        const [room, mount] = target.slice(run.root.length + 1).split('/');
-        const slot = Number(/^(?:(?:slot|ws|data)-)?(\d+)(?:-\d+)?$/.exec(mount ?? '')?.[1]);
-        const isKept =
-          (room === 'disks' && keptSlots.includes(slot)) ||
-          (room === 'roots' && (keptSlots.includes(slot) || keptNames.includes(mount ?? '')));
-        if (isKept) continue;
-        if (room === 'disks') await disks.discard(slot);
-        else await hand.run(`sweeping ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
-      }
-      for (const { device, file } of await ownLoopDevices(options.diskFolder)) {
-        const slot = Number(/(\d+)\.img$/.exec(file)?.[1]);
-        if (!keptSlots.includes(slot))
-          await hand.run(`sweeping ${device}`, [step.exec('/sbin/losetup', ['--detach', device])]);
-      }
-      for (const file of await readdir(options.diskFolder)) {
-        if (file.endsWith('.img') && !keptSlots.includes(Number.parseInt(file, 10)))
-          await hand.run(`sweeping ${file}`, [step.unlink(join(options.diskFolder, file))]);
-      }
-      // Last: one in which something is alive stays, and is told.
-      for (const { name: path, container = '' } of await taskCgroups(parent)) {
-        if (!keptNames.includes(container)) await hand.run(`sweeping ${path}`, [step.rmdir(path)]);
-      }
+      await sweepHost({ survey: () => surveyHost(options), kept, run, hand, disks, containers });
       for (const { attempt } of seals.all()) if (!attempts.includes(attempt)) seals.remove(attempt);
     },
     async close() {
       const kept = seals.all().map(({ slot }) => slot);
       for (const { slot } of disks.pooled()) if (!kept.includes(slot)) await disks.discard(slot);
-      for (const { target } of await ownMounts(run.lowers))
-        await hand.run(`unmounting ${target}`, [step.umount(target, step.MNT_DETACH), step.rmdir(target)]);
+      await unmountImages();
       if (kept.length === 0) {
         const folders = [run.disks, run.lowers, run.roots, run.runtime, run.exits, run.jail, run.root];
         await hand

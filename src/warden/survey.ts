@@ -55,7 +55,7 @@ async function disk(folder: string, name: string): Promise<Trace> {
 }
 
 /** Control groups below an instance's that are named as containers are, `TASK-ATTEMPT-EXECUTOR`: others are not the tasks'. */
-export async function taskCgroups(parent: string): Promise<Trace[]> {
+async function taskCgroups(parent: string): Promise<Trace[]> {
   const found = await Promise.all(
     cgroupFolders(cgroupVersion(), parent).map(async (folder) =>
       (await readdir(folder, { withFileTypes: true }))
@@ -71,7 +71,8 @@ function ownerOfMount(path: string): Pick<Trace, 'container' | 'slot'> {
   const [room, name = ''] = path.split('/');
   const slot = /^(?:(?:slot|ws|data)-)?(\d+)(?:-\d+)?$/.exec(name)?.[1];
   if (slot !== undefined) return { slot: Number(slot) };
-  return room === 'roots' ? { container: name } : {};
+  // Where image and task both have files, a container has more than its root: `CONTAINER.NUMBER`.
+  return room === 'roots' ? { container: name.replace(/\.\d+$/, '') } : {};
 }
 
 function slotOfDisk(file: string): Pick<Trace, 'slot'> {

@@ -9,6 +9,7 @@ import type { Attempt, Backend, Handle } from '../../src/backends/backend.ts';
 import { ociHandle } from '../../src/backends/oci/handle.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
 import { attemptOf, prepared, PROGRAMS } from '../contract/backend-samples.ts';
+import { runJob } from './run.ts';
 import { until } from '../poll.ts';
 import { openInstance, RUN_FOLDER, type Instance } from './instance.ts';
 
@@ -120,6 +121,13 @@ test('what is killed at its gate was never started, also for the next server, an
     expect(await instance.warden.awaitsStart(executor)).toBe(true);
     await expect(instance.warden.start(executor)).rejects.toMatchObject({ code: 'warden' });
   });
+});
+
+test('a sweep while tasks come and go takes nothing that the next one needs', async () => {
+  await runJob(instance, { image: 'busybox:latest', command: ['true'] });
+  await instance.backend.sweep([]);
+  const after = await runJob(instance, { image: 'busybox:latest', command: ['echo', 'still here'] });
+  expect(after.stdout).toBe('still here\n');
 });
 
 /** Its first process is a zombie at most. */
