@@ -20,9 +20,10 @@ import { createImageProvider } from './images/provider.ts';
 import { openOperations } from './operations.ts';
 import { admit } from './policy/admission.ts';
 import { SUPPORTED_PARAMETERS } from './policy/parameters.ts';
-import type { SitePolicy } from './policy/site.ts';
 import { createFileStorage } from './storage/file.ts';
 import type { ServerStart } from './server-start.ts';
+import { serviceDescription } from './service-description.ts';
+import { sitePolicy } from './site-policy.ts';
 import { siteRoots } from './site-roots.ts';
 import { deferredStorage } from './storage/deferred.ts';
 import { createStorages } from './storage/registry.ts';
@@ -32,7 +33,6 @@ import { createLogger, type Logger } from './telemetry/logger.ts';
 import { observedBackend } from './telemetry/observed-backend.ts';
 import { observedStore } from './telemetry/observed-store.ts';
 import { Recorder } from './telemetry/recorder.ts';
-import type { ServiceDescription } from './tes/service-info.ts';
 import { createConfinedTrees } from './warden/tree.ts';
 import type { Warden } from './warden/warden.ts';
 import { connectWarden, type RemoteWarden } from './warden/wire/remote.ts';
@@ -232,44 +232,6 @@ function authenticator(config: Config, logger: Logger): Authenticator {
     }),
     bearer: createBearerAuthenticator({ tokensFile: config.auth.tokens_file, onProblem }),
   });
-}
-
-function sitePolicy({ policy, limits }: Config): SitePolicy {
-  const { profile, cpu_cores, ram_gb, disk_gb, disk_inodes, pids, open_files, timeout, queue_timeout } =
-    policy.defaults;
-  return {
-    defaults: {
-      profile,
-      cpu_cores,
-      ram_gb,
-      disk_gb,
-      disk_inodes: disk_inodes === 'auto' ? null : disk_inodes,
-      pids,
-      open_files,
-      log_bytes: limits.stdio_bytes,
-      timeout,
-      queue_time: queue_timeout,
-    },
-    ceilings: policy.ceilings,
-    profiles: {},
-    require_enforced: policy.require_enforced,
-    may_be_unenforced: policy.may_be_unenforced,
-  };
-}
-
-function serviceDescription({ server: { service_info: info } }: Config): ServiceDescription {
-  return {
-    id: info.id,
-    name: info.name,
-    organization: info.organization,
-    version: info.version ?? packageFile.version,
-    ...(info.description === undefined ? {} : { description: info.description }),
-    ...(info.contact_url === undefined ? {} : { contactUrl: info.contact_url }),
-    ...(info.documentation_url === undefined ? {} : { documentationUrl: info.documentation_url }),
-    ...(info.environment === undefined ? {} : { environment: info.environment }),
-    ...(info.created_at === undefined ? {} : { createdAt: info.created_at }),
-    ...(info.updated_at === undefined ? {} : { updatedAt: info.updated_at }),
-  };
 }
 
 /**
