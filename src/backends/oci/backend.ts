@@ -44,9 +44,13 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   function folderOf({ id }: { readonly id: string }): AttemptFolder {
     const known = folders.get(id);
     if (known) return known;
-    const folder = attemptFolder(join(options.folder, id), join(warden.folders.logs, id));
+    const folder = openFolder(id);
     if (!folder.released.read()) folders.set(id, folder);
     return folder;
+  }
+
+  function openFolder(id: string): AttemptFolder {
+    return attemptFolder(join(options.folder, id), join(warden.folders.logs, id));
   }
 
   return {
@@ -135,13 +139,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     },
 
     async readLog(given, index, stream, offset, maxBytes) {
-      const { id } = ociHandle(given);
-      return attemptFolder(join(options.folder, id), join(warden.folders.logs, id)).log(
-        index,
-        stream,
-        offset,
-        maxBytes,
-      );
+      return openFolder(ociHandle(given).id).log(index, stream, offset, maxBytes);
     },
 
     async close() {
