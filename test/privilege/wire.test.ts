@@ -12,6 +12,7 @@ import { INIT_PATH } from '../../src/backends/oci/compile.ts';
 import { PROFILES } from '../../src/sandbox/profiles.ts';
 import { frame } from '../../src/warden/tree/frames.ts';
 import { type OpenTree, startTree } from '../../src/warden/tree/process.ts';
+import type { TreeRequest } from '../../src/warden/tree/request.ts';
 import type { SealedAttempt } from '../../src/warden/warden.ts';
 import { encode } from '../../src/warden/wire/channel.ts';
 import { serveWarden, type WardenService } from '../../src/warden/wire/service.ts';
@@ -75,16 +76,24 @@ it('a second server is refused', async () => {
   await expect(connectWarden(socket, () => {})).rejects.toMatchObject({ code: 'forbidden' });
 });
 
+const shadow = {
+  mode: 'read',
+  from: { root: '/etc', as: 'target', withContents: true },
+  wanted: [{ kind: 'file', path: '/shadow' }],
+  places: [],
+} as const satisfies TreeRequest;
+
 it.each([{ path: '/etc' }, { path: '/' }])('no tree at $path is opened', async ({ path }) => {
-  const request = {
-    mode: 'read' as const,
-    from: { root: path, as: 'target' as const, withContents: true },
-    wanted: [{ kind: 'file' as const, path: '/shadow' }],
-    places: [],
-  };
+  const request = { ...shadow, from: { ...shadow.from, root: path } };
   await expect(server.openTree(request, new AbortController().signal)).rejects.toMatchObject({
     code: 'forbidden',
   });
+});
+
+it('is given by who doesn’t ask what is allowed (control)', async () => {
+  const tree = await startTree(shadow, new AbortController().signal);
+  expect(await tree.frames.next()).toMatchObject({ kind: 'F' });
+  await tree.end();
 });
 
 it('whoever asks for a tree and is gone at once ends nothing', async () => {
