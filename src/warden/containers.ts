@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compile, type ExecutorSpec } from '../backends/oci/compile.ts';
 import { BulkheadError, isBulkheadError } from '../errors.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -22,8 +23,6 @@ export interface CreateRequest extends SealedExecutor {
   readonly slot: number;
   /** Position of the executor; its writable layer. */
   readonly index: number;
-  /** The host folder for bundle and logs. */
-  readonly folder: string;
   readonly trees: readonly string[];
 }
 
@@ -39,17 +38,23 @@ export interface ContainerOptions {
   readonly cgroupVersion: 1 | 2;
   readonly hardLimits: ExecutorSpec['hardLimits'];
   readonly idBase: (slot: number) => number;
+  /** The host folder for the bundle and logs of a container. */
+  readonly folder: (container: string) => string;
   /** Group that may read what executors wrote to their streams. */
   readonly readers: number;
   /** Controls that this host can't enforce, by name. */
   readonly unenforced: readonly string[];
 }
 
-/** In the folder of a container: it was killed at its gate. */
+/** In the folder of a container: it was ended at its gate, and no other waits there yet. */
 const NEVER_STARTED = 'never-started';
 
 /** The first process waits at the gate already; only a host that swaps takes longer than a moment. */
 const START_TIMEOUT_MS = 10_000;
+
+/** Conmon has no more to do than to write the exit code. */
+const CONMON_TIMEOUT_MS = 10_000;
+const CONMON_POLL_MS = 5;
 
 export type Containers = ReturnType<typeof createContainers>;
 
@@ -65,7 +70,8 @@ export function createContainers(options: ContainerOptions) {
   const starting = new Set<string>();
 
   async function create(request: CreateRequest): Promise<Created> {
-    const { container, slot, index, folder } = request;
+    const { container, slot, index } = request;
+    const folder = options.folder(container);
     const idBase = options.idBase(slot);
     const whole = isWholeRoot(request.trees);
     const rootfs = whole ? wholeRoot(run, slot) : mountPoint(container);
@@ -86,7 +92,6 @@ export function createContainers(options: ContainerOptions) {
     const gid = idBase + request.spec.user.gid;
     const root = whole ? rootfs : workspace;
     const stdin = request.stdin === '' ? '' : join(disks.folder(slot), `stdin-${index}`);
-    rmSync(join(folder, NEVER_STARTED), { force: true });
     let pid: number;
     try {
       const answer = await hand.run(`container ${container}`, [
@@ -117,6 +122,8 @@ export function createContainers(options: ContainerOptions) {
         }),
       ]);
       pid = Number(answer);
+      // Not before: whoever is killed in the middle of this leaves one that was never started.
+      rmSync(join(folder, NEVER_STARTED), { force: true });
     } catch (error) {
       throw creationFailure(error, await runtimeLog(folder));
     }
@@ -212,6 +219,34 @@ export function createContainers(options: ContainerOptions) {
     ];
   }
 
+  /** A dead process doesn't tell whether it ever ran; from here on it is never started. */
+  function markAtGate(container: string): void {
+    const folder = options.folder(container);
+    if (!starting.has(container) && existsSync(folder) && waitsAtGate(join(run.runtime, container)))
+      writeFileSync(join(folder, NEVER_STARTED), '', { mode: 0o600 });
+  }
+
+  async function isWatched(container: string): Promise<boolean> {
+    const folder = options.folder(container);
+    const pid = Number(await readFile(join(folder, 'conmon.pid'), 'utf8').catch(() => ''));
+    if (!Number.isSafeInteger(pid) || pid <= 1) return false;
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    return command.split('\0').includes(folder);
+  }
+
+  /** Until then it may write the exit code, which would be taken for that of the next container of the name. */
+  async function unwatched(container: string): Promise<void> {
+    const deadline = Date.now() + CONMON_TIMEOUT_MS;
+    while (await isWatched(container)) {
+      if (Date.now() > deadline)
+        throw new BulkheadError(
+          'warden',
+          `conmon of the dead container ${container} does not end within ${CONMON_TIMEOUT_MS} ms`,
+        );
+      await sleep(CONMON_POLL_MS);
+    }
+  }
+
   function conmonCommand(container: string, folder: string): string[] {
     const named: Record<string, string> = {
       'api-version': '1',
@@ -246,8 +281,8 @@ export function createContainers(options: ContainerOptions) {
     /** For the shared root file system of a task that has files in `/`. */
     rootSteps,
     /** What the runtime's `start` does, without a process of its own for it: 8 ms of 60 for a short task. */
-    async start(container: string, folder: string): Promise<void> {
-      if (existsSync(join(folder, NEVER_STARTED)))
+    async start(container: string): Promise<void> {
+      if (existsSync(join(options.folder(container), NEVER_STARTED)))
         throw new BulkheadError('warden', `the container ${container} was killed before it was started`);
       starting.add(container);
       try {
@@ -259,15 +294,15 @@ export function createContainers(options: ContainerOptions) {
     /** Something of it may run: the runtime knows it, and nobody saw its end. */
     isAlive: (container: string): boolean =>
       existsSync(join(run.runtime, container)) && !existsSync(join(run.exits, container)),
-    hasBundle: (folder: string): boolean => existsSync(join(folder, 'config.json')),
-    /** Also of one that was killed at its gate. */
-    awaitsStart: (container: string, folder: string): boolean =>
-      existsSync(join(folder, NEVER_STARTED)) || waitsAtGate(join(run.runtime, container)),
-    async kill(container: string, folder: string): Promise<void> {
+    hasBundle: (container: string): boolean => existsSync(join(options.folder(container), 'config.json')),
+    /** Conmon is there, to write the exit code. */
+    isWatched,
+    /** Also of one that was ended at its gate. */
+    awaitsStart: (container: string): boolean =>
+      existsSync(join(options.folder(container), NEVER_STARTED)) || waitsAtGate(join(run.runtime, container)),
+    async kill(container: string): Promise<void> {
       if (!existsSync(join(run.runtime, container))) return;
-      // A dead process doesn't tell whether it ever ran; from here on it is never started.
-      if (!starting.has(container) && waitsAtGate(join(run.runtime, container)))
-        writeFileSync(join(folder, NEVER_STARTED), '', { mode: 0o600 });
+      markAtGate(container);
       try {
         await hand.run(`killing ${container}`, [
           step.exec(options.runtime.path, [...runtimeArgs, 'kill', container, 'KILL']),
@@ -307,10 +342,13 @@ export function createContainers(options: ContainerOptions) {
           // Such as a cgroup that is busy for a moment: the runtime knows how to wait.
         }
       }
+      markAtGate(container);
       const deletion = step.exec(options.runtime.path, [...runtimeArgs, 'delete', '--force', container]);
       // A runtime that was killed while it created has made the control groups, and knows nothing of them.
       const own = existsSync(state) ? [deletion] : cgroups.map(step.rmdir);
-      await hand.run(`removing ${container}`, [...own, ...rest]);
+      await hand.run(`ending ${container}`, own);
+      await unwatched(container);
+      await hand.run(`removing ${container}`, rest);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cgroupFolders, cgroupPaths, cgroupVersion, counter } from './cgroups.ts';
 import type { TreeRequest } from './tree/request.ts';
@@ -113,6 +113,10 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     cgroupVersion: version,
     hardLimits: host.hardLimits,
     idBase,
+    folder: (container) => {
+      const dash = container.lastIndexOf('-');
+      return join(seals.folder(container.slice(0, dash)), container.slice(dash + 1));
+    },
     readers,
     unenforced,
   });
@@ -122,25 +126,6 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   // A disk that stayed mounted is that of an attempt which an earlier process started.
   for (const { target, source } of await ownMounts(run.disks)) {
     disks.adopt(Number(target.slice(run.disks.length + 1)), source);
-  }
-
-  function requestFor(sealed: SealedAttempt, index: number): CreateRequest {
-    const executor = sealed.executors[index];
-    if (executor === undefined) throw new RangeError(`attempt ${sealed.attempt} has no executor ${index}`);
-    const { attempt, slot, trees } = sealed;
-    return {
-      ...executor,
-      container: name({ attempt, index }),
-      slot,
-      index,
-      folder: folderOf({ attempt, index }),
-      trees,
-    };
-  }
-
-  /** Bundle and logs of one executor. */
-  function folderOf({ attempt, index }: ExecutorName): string {
-    return join(seals.folder(attempt), String(index));
   }
 
   /** Mounted for a slot once; after a restart of the server again. */
@@ -159,8 +144,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       workspace: workspaceFolder(disks, run, slot, trees),
       idBase: idBase(slot),
       hasBegun:
-        begun.has(attempt) ||
-        executors.some((_, index) => containers.hasBundle(folderOf({ attempt, index }))),
+        begun.has(attempt) || executors.some((_, index) => containers.hasBundle(name({ attempt, index }))),
       isAlive: executors.some((_, index) => containers.isAlive(name({ attempt, index }))),
     };
   }
@@ -300,12 +284,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
         throw error;
       }
     },
-    start: async (executor) => containers.start(known(executor), folderOf(executor)),
-    awaitsStart: async (executor) => containers.awaitsStart(name(executor), folderOf(executor)),
+    start: async (executor) => containers.start(known(executor)),
+    awaitsStart: async (executor) => containers.awaitsStart(name(executor)),
     async kill({ attempt }) {
       if (!seals.has(attempt)) return;
-      for (const index of seals.of(attempt).executors.keys())
-        await containers.kill(name({ attempt, index }), folderOf({ attempt, index }));
+      for (const index of seals.of(attempt).executors.keys()) await containers.kill(name({ attempt, index }));
     },
     remove: async (executor) => containers.remove(name(executor)),
     async counters(executor) {
@@ -317,13 +300,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       const full = await disks.isFull(seals.of(executor.attempt).slot);
       return { oomKills, forksRefused, diskFull: full.bytes, inodesFull: full.inodes };
     },
-    async isWatched({ attempt, index }) {
-      const folder = folderOf({ attempt, index });
-      const pid = Number(await readFile(join(folder, 'conmon.pid'), 'utf8').catch(() => ''));
-      if (!Number.isSafeInteger(pid) || pid <= 1) return false;
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      return command.split('\0').includes(folder);
-    },
+    isWatched: async (executor) => containers.isWatched(name(executor)),
     closeAttempt: async ({ attempt }) => closeAttempt(attempt),
     async forgetAttempts({ attempts }) {
       for (const attempt of attempts) seals.forget(attempt);
@@ -361,7 +338,20 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   }
 }
 
-/** Of a container. */
+function requestFor(sealed: SealedAttempt, index: number): CreateRequest {
+  const executor = sealed.executors[index];
+  if (executor === undefined) throw new RangeError(`attempt ${sealed.attempt} has no executor ${index}`);
+  const { attempt, slot, trees } = sealed;
+  return {
+    ...executor,
+    container: name({ attempt, index }),
+    slot,
+    index,
+    trees,
+  };
+}
+
+/** Of a container. What it is made of is found in it again, to name its folder. */
 function name({ attempt, index }: ExecutorName): string {
   return `${attempt}-${index}`;
 }

@@ -123,6 +123,48 @@ test('what is killed at its gate was never started, also for the next server, an
   });
 });
 
+test('what is removed at its gate was never started, also for a server that is killed before it made another', async () => {
+  let isKilled = true;
+  const other = await openInstance((warden) => ({
+    ...warden,
+    start: async (executor) => (isKilled ? undefined : await warden.start(executor)),
+  }));
+  const attempt = attemptOf('busybox:latest', [PROGRAMS.failWith3], {});
+  const handle = await prepared(other.backend, attempt);
+  await other.backend.start(handle, attempt, 0);
+  await other.warden.remove({ attempt: ociHandle(handle).id, index: 0 });
+  isKilled = false;
+  const next = await other.reopen();
+  expect(await next.started(handle, 0)).toBeUndefined();
+  await next.start(handle, attempt, 0);
+  expect((await next.wait(handle, attempt, 0)).exitCode).toBe(3);
+  expect(await next.started(handle, 0)).toBeDefined();
+  await next.release(handle);
+  expect(await other.close()).toEqual([]);
+});
+
+test('a container that is ended is removed when nobody can write its exit code any more', async () => {
+  await withAttempt('runOn', async (handle) => {
+    const executor = { attempt: ociHandle(handle).id, index: 0 };
+    await instance.warden.create(executor);
+    const conmon = Number(
+      await readFile(join(instance.folder, 'logs', executor.attempt, '0', 'conmon.pid'), 'utf8'),
+    );
+    process.kill(conmon, 'SIGSTOP');
+    let isRemoved = false;
+    const removal = instance.warden.remove(executor).then(() => (isRemoved = true));
+    try {
+      await until(() => isGone(handle), { what: 'the end of the container' });
+      await until(() => !existsSync(gate(handle)), { what: 'the runtime to forget it' });
+      expect(isRemoved).toBe(false);
+    } finally {
+      process.kill(conmon, 'SIGCONT');
+    }
+    await removal;
+    expect(existsSync(exitsFile(handle, ''))).toBe(false);
+  });
+});
+
 test('a sweep while tasks come and go takes nothing that the next one needs', async () => {
   await runJob(instance, { image: 'busybox:latest', command: ['true'] });
   await instance.backend.sweep([]);
