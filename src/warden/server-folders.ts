@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  realpathSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BulkheadError } from '../errors.ts';
 import type { JailPlace } from './jail.ts';
@@ -78,9 +87,14 @@ export function showToServer(files: readonly string[], { gid }: ServerUser): voi
  * How the server is shown something that the operator lists. What only its owner may read is lent, and alone: with the
  * rights of root, a folder such as /etc holds more than was listed. A folder is lent always, since tools such as umoci make
  * files in it that only root may read. Where anybody may look into the folder above, the server sees that too, and with it
- * what is put in the place of what was there.
+ * what is put in the place of what was there. Where a symbolic link is on the way, what it leads to is shown at its own place.
  */
 export function shownToServer(path: string): readonly JailPlace[] {
+  const real = existsSync(path) ? realpathSync(path) : path;
+  return real === path ? shownAtOnce(path) : [...shownAtOnce(real), ...shownAtOnce(path)];
+}
+
+function shownAtOnce(path: string): readonly JailPlace[] {
   const parent = dirname(path);
   const found = existsSync(path) ? statSync(path) : undefined;
   const isLent = found !== undefined && (found.isDirectory() || !mayAll(path, 0o004));

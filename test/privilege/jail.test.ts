@@ -1,12 +1,13 @@
 /** Code in the jail in which the server runs, as its user: what it can't do, beside the same without the jail. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { spawnJailed, SYSTEM_PLACES } from '../../src/warden/jail.ts';
+import { spawnJailed, SYSTEM_PLACES, type JailPlace } from '../../src/warden/jail.ts';
+import { shownToServer } from '../../src/warden/server-folders.ts';
 import { processesWith } from '../e2e/traces.ts';
 import { until } from '../poll.ts';
 
@@ -17,7 +18,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-async function jailed(script: string): Promise<{ said: string; code: number | null }> {
+async function jailed(
+  script: string,
+  shown: readonly JailPlace[] = [],
+): Promise<{ said: string; code: number | null }> {
   const child = spawnJailed(
     {
       root: join(folder, 'root'),
@@ -26,7 +30,7 @@ async function jailed(script: string): Promise<{ said: string; code: number | nu
       capabilities: [],
       network: 'host',
       cwd: '/',
-      places: [...SYSTEM_PLACES, { how: 'ro', path: '/proc' }, { how: 'tmp', path: '/tmp' }],
+      places: [...SYSTEM_PLACES, { how: 'ro', path: '/proc' }, { how: 'tmp', path: '/tmp' }, ...shown],
     },
     ['/bin/sh', '-c', script],
     { env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'inherit'] },
@@ -49,6 +53,25 @@ it('sees the places that it was given', async () => {
   const { said } = await jailed('ls /; ls /root /home /run /var/lib 2>&1 | grep -c "No such"');
   expect(said.split('\n')).not.toContain('etc');
   expect(said.trimEnd().endsWith('\n4')).toBe(true);
+});
+
+it.each([
+  ['a link', 0o755, 'there/link'],
+  ['a link in a folder that is closed to others', 0o700, 'there/link'],
+  ['a path with a link on its way', 0o755, 'way/real'],
+])('sees what is listed by %s, and nothing beside it', async (_, mode, listed) => {
+  for (const name of ['there', 'elsewhere', 'elsewhere/real', 'elsewhere/real/in'])
+    mkdirSync(join(folder, name));
+  writeFileSync(join(folder, 'elsewhere/real/in/file'), 'seen\n', { mode: 0o600 });
+  writeFileSync(join(folder, 'elsewhere/closed'), 'not to be seen\n', { mode: 0o600 });
+  symlinkSync(join(folder, 'elsewhere/real'), join(folder, 'there/link'));
+  symlinkSync(join(folder, 'elsewhere'), join(folder, 'way'));
+  chmodSync(join(folder, 'there'), mode);
+  const { said } = await jailed(
+    `cat ${folder}/${listed}/in/file; cat ${folder}/elsewhere/closed 2>/dev/null; exit 0`,
+    shownToServer(join(folder, listed)),
+  );
+  expect(said).toBe('seen\n');
 });
 
 const LEFT = 'setsid sleep SECONDS >/dev/null 2>&1 & exit 7';
