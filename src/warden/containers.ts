@@ -68,6 +68,8 @@ export function createContainers(options: ContainerOptions) {
 
   /** Those that are being let go right now. */
   const starting = new Set<string>();
+  /** Of open attempts, those that ended by themselves and were removed: nobody is left to make anything of them again. */
+  const removed = new Set<string>();
 
   async function create(request: CreateRequest): Promise<Created> {
     const { container, slot, index } = request;
@@ -95,6 +97,8 @@ export function createContainers(options: ContainerOptions) {
     let pid: number;
     try {
       const answer = await hand.run(`container ${container}`, [
+        // First of all: where it isn't, nothing of the container is.
+        step.mkdir(folder, 0o750, 0, options.readers),
         ...(whole ? [step.umount(rootfs)] : []),
         ...rootSteps({ ...request, layer: whole ? 'ws' : `x${index}`, rootfs }),
         ...shared.steps,
@@ -104,7 +108,6 @@ export function createContainers(options: ContainerOptions) {
             append ? step.append(path, content) : step.file(path, 0o644, content),
           ),
         ]),
-        step.mkdir(folder, 0o750, 0, options.readers),
         step.write(join(folder, 'config.json'), 0o600, 0, 0, config),
         ...(stdin === '' ? [] : [step.copyout(root, uid, gid, request.stdin, stdin)]),
         step.launch({
@@ -276,6 +279,43 @@ export function createContainers(options: ContainerOptions) {
       .map((name) => join(run.roots, name));
   }
 
+  /** Whether it ended by itself, and was removed as such. */
+  async function remove(container: string): Promise<boolean> {
+    const state = join(run.runtime, container);
+    const mounts = mountPoints(container);
+    // A request of the hand costs a process.
+    const cgroups = cgroupFolders(options.cgroupVersion, `${options.cgroupParent}/${container}`);
+    const files = [state, ...exitFiles(container)];
+    if (mounts.length === 0 && cgroups.length === 0 && !files.some(existsSync)) return false;
+    const rest = [
+      ...mounts.flatMap((path) => [step.umount(path), step.rmdir(path)]),
+      ...exitFiles(container).map(step.unlink),
+    ];
+    const isDead = existsSync(join(run.exits, container));
+    if (isDead && existsSync(state)) {
+      try {
+        // What the runtime's `delete` does for a dead container, without a process of its own for it.
+        await hand.run(`removing ${container}`, [
+          ...cgroups.map(step.rmdir),
+          step.unlink(join(state, 'state.json')),
+          step.rmdir(state),
+          ...rest,
+        ]);
+        return true;
+      } catch {
+        // Such as a cgroup that is busy for a moment: the runtime knows how to wait.
+      }
+    }
+    markAtGate(container);
+    const deletion = step.exec(options.runtime.path, [...runtimeArgs, 'delete', '--force', container]);
+    // A runtime that was killed while it created has made the control groups, and knows nothing of them.
+    const own = existsSync(state) ? [deletion] : cgroups.map(step.rmdir);
+    await hand.run(`ending ${container}`, own);
+    await unwatched(container);
+    await hand.run(`removing ${container}`, rest);
+    return false;
+  }
+
   return {
     create,
     /** For the shared root file system of a task that has files in `/`. */
@@ -317,38 +357,11 @@ export function createContainers(options: ContainerOptions) {
       }
     },
     async remove(container: string): Promise<void> {
-      const state = join(run.runtime, container);
-      const mounts = mountPoints(container);
-      // The usual case before a container is made and once it was removed: a request costs a process.
-      const cgroups = cgroupFolders(options.cgroupVersion, `${options.cgroupParent}/${container}`);
-      const files = [state, ...exitFiles(container)];
-      if (mounts.length === 0 && cgroups.length === 0 && !files.some(existsSync)) return;
-      const rest = [
-        ...mounts.flatMap((path) => [step.umount(path), step.rmdir(path)]),
-        ...exitFiles(container).map(step.unlink),
-      ];
-      const isDead = existsSync(join(run.exits, container));
-      if (isDead && existsSync(state)) {
-        try {
-          // What the runtime's `delete` does for a dead container, without a process of its own for it.
-          await hand.run(`removing ${container}`, [
-            ...cgroups.map(step.rmdir),
-            step.unlink(join(state, 'state.json')),
-            step.rmdir(state),
-            ...rest,
-          ]);
-          return;
-        } catch {
-          // Such as a cgroup that is busy for a moment: the runtime knows how to wait.
-        }
-      }
-      markAtGate(container);
-      const deletion = step.exec(options.runtime.path, [...runtimeArgs, 'delete', '--force', container]);
-      // A runtime that was killed while it created has made the control groups, and knows nothing of them.
-      const own = existsSync(state) ? [deletion] : cgroups.map(step.rmdir);
-      await hand.run(`ending ${container}`, own);
-      await unwatched(container);
-      await hand.run(`removing ${container}`, rest);
+      if (await remove(container)) removed.add(container);
+    },
+    /** Before one of the name is made, and at the end of its attempt: nothing is looked for where nothing can be. */
+    async clear(container: string): Promise<void> {
+      if (!removed.delete(container) && existsSync(options.folder(container))) await remove(container);
     },
   };
 }

@@ -45,6 +45,7 @@ my $output = '';
 main();
 
 sub main {
+    delete $ENV{LD_BIND_NOW};    # meant for this program alone
     # Conmon and the drains become orphans by design: their end is noticed here while this process lives.
     syscall($SYS{prctl}, $PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     pipe my $ended, my $ended_w or die "pipe: $!\n";

@@ -33,7 +33,8 @@ export function startHand({ folder, onLost }: HandOptions = {}): Hand {
   const program = fileURLToPath(new URL('./hand.pl', import.meta.url));
   const child = spawn('/usr/bin/perl', [program, ...(folder === undefined ? [] : [folder])], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    // What it calls is looked up once, and not again in each process that it forks. Source: ld.so(8).
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', LD_BIND_NOW: '1' },
   });
   const waiting = new Map<string, PromiseWithResolvers<string>>();
   const reader = new NetstringReader();

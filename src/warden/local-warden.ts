@@ -21,7 +21,7 @@ import { surveyHost, type Trace } from './survey.ts';
 import { sweepHost } from './sweep.ts';
 import { ownMounts } from './traces.ts';
 import type { UnpackedImages } from './unpacked-images.ts';
-import type { ExecutorName, SealedAttempt, Warden } from './warden.ts';
+import type { ExecutorName, LinkedInput, SealedAttempt, Warden, Workspace } from './warden.ts';
 import {
   isWholeRoot,
   linkedWorkspace,
@@ -174,11 +174,40 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   async function closeAttempt(attempt: string): Promise<void> {
     if (!seals.has(attempt)) return;
     const { slot, executors } = seals.of(attempt);
-    for (const index of executors.keys()) await containers.remove(name({ attempt, index }));
+    for (const index of executors.keys()) await containers.clear(name({ attempt, index }));
     await unmountSlot(slot);
     await disks.close(slot);
     seals.remove(attempt);
     begun.delete(attempt);
+  }
+
+  async function makeWorkspace(sealed: SealedAttempt, links: readonly LinkedInput[]): Promise<Workspace> {
+    const { slot, trees, executors } = sealed;
+    const first = requestFor(sealed, 0);
+    const rootId = idBase(slot);
+    const [uid, gid] = [rootId + first.spec.user.uid, rootId + first.spec.user.gid];
+    const owner = { rootId, uid, gid };
+    const what = `workspace of slot ${slot}`;
+    if (isWholeRoot(trees)) {
+      const rootfs = wholeRoot(run, slot);
+      const { imageDigest, spec } = first;
+      await hand.run(what, [
+        step.umount(rootfs),
+        ...containers.rootSteps({ slot, imageDigest, layer: 'ws', rootfs, spec }),
+      ]);
+    } else if (links.length > 0 && executors.every(({ merged }) => merged.length === 0)) {
+      const folders = (root: string): step.Step[] => trees.flatMap((tree) => treeSteps(root, tree, owner));
+      const onDisk = join('disks', String(slot), 't');
+      const dataName = (at: number): string => `data-${slot}-${at}`;
+      const target = linkedWorkspace(run, slot);
+      await hand.run(
+        what,
+        linkSteps({ run, onDisk, target, dataName, inputs: links, folders, uid, gid, rootId }),
+      );
+    } else {
+      makeFolders(workspaceFolder(disks, run, slot, trees), trees, owner);
+    }
+    return { root: workspaceFolder(disks, run, slot, trees), uid, gid };
   }
 
   async function unmountImages(): Promise<void> {
@@ -217,6 +246,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       try {
         await disks.open({ slot, bytes, inodes });
         await mapImages(sealed);
+        return await makeWorkspace(sealed, []);
       } catch (error) {
         // Nothing of it was: it may be tried again.
         await closeAttempt(attempt);
@@ -227,37 +257,12 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     hasDisk: async ({ attempt }) => seals.has(attempt) && disks.has(seals.of(attempt).slot),
     async makeWorkspace({ attempt, links }) {
       const sealed = seals.of(attempt);
-      const { slot, trees, executors } = sealed;
       // Made by root, by path: afterwards a task may have put links there.
       if (stateOf(sealed).hasBegun)
         throw refusal(`attempt ${attempt} has begun; its folders stay as they are`);
       demandLinks(links, options.siteRoots);
       await mapImages(sealed);
-      const first = requestFor(sealed, 0);
-      const rootId = idBase(slot);
-      const [uid, gid] = [rootId + first.spec.user.uid, rootId + first.spec.user.gid];
-      const owner = { rootId, uid, gid };
-      const what = `workspace of slot ${slot}`;
-      if (isWholeRoot(trees)) {
-        const rootfs = wholeRoot(run, slot);
-        const { imageDigest, spec } = first;
-        await hand.run(what, [
-          step.umount(rootfs),
-          ...containers.rootSteps({ slot, imageDigest, layer: 'ws', rootfs, spec }),
-        ]);
-      } else if (links.length > 0 && executors.every(({ merged }) => merged.length === 0)) {
-        const folders = (root: string): step.Step[] => trees.flatMap((tree) => treeSteps(root, tree, owner));
-        const onDisk = join('disks', String(slot), 't');
-        const dataName = (at: number): string => `data-${slot}-${at}`;
-        const target = linkedWorkspace(run, slot);
-        await hand.run(
-          what,
-          linkSteps({ run, onDisk, target, dataName, inputs: links, folders, uid, gid, rootId }),
-        );
-      } else {
-        makeFolders(workspaceFolder(disks, run, slot, trees), trees, owner);
-      }
-      return { root: workspaceFolder(disks, run, slot, trees), uid, gid };
+      return await makeWorkspace(sealed, links);
     },
     async syncDisk({ attempt }) {
       const { slot } = seals.of(attempt);
@@ -273,7 +278,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       if (other !== undefined)
         throw refusal(`executor ${other} of attempt ${attempt} is alive; they run one after another`);
       // Of an earlier process that was killed before it started what it had created.
-      await containers.remove(request.container);
+      await containers.clear(request.container);
       try {
         await mapImages(sealed);
         const given = handOver(sealed, index);

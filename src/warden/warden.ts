@@ -10,11 +10,14 @@ import type { Wanted } from './confined-tree.ts';
 export interface Warden {
   readonly abilities: HostAbilities;
   readonly folders: WardenFolders;
-  /** A disk for the attempt. Throws `disk-full`, and `conflict` for a name or a slot that was given away. */
-  openAttempt(attempt: SealedAttempt): Promise<void>;
+  /**
+   * A disk for the attempt, with the task's shared folders, empty. Throws `disk-full`, and `conflict` for a name or a slot
+   * that was given away.
+   */
+  openAttempt(attempt: SealedAttempt): Promise<Workspace>;
   /** Its disk is there: a restart of the host takes it. */
   hasDisk(request: AttemptName): Promise<boolean>;
-  /** The task's shared folders, empty, owned by who runs the first executor; safe to repeat. */
+  /** The task's shared folders anew, with inputs that are there without a copy; safe to repeat until something has begun. */
   makeWorkspace(request: AttemptName & { readonly links: readonly LinkedInput[] }): Promise<Workspace>;
   /** Throws `disk-full` or `warden` where a write to the task's disk was lost. */
   syncDisk(request: AttemptName): Promise<void>;

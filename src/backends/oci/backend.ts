@@ -35,6 +35,10 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   const finishing = new Map<string, Promise<ExecutorExit>>();
   /** Containers that are being removed, by attempt. */
   const removals = new Map<string, Promise<void>[]>();
+  /** Workspaces of attempts that this process opened, until their inputs come. */
+  const opened = new Map<string, TaskTree>();
+  /** Containers that this process started. */
+  const begun = new Set<string>();
   /** Size of the disk that a slot was last used with, so that a ready one is taken. */
   const sizes = new Map<number, string>();
 
@@ -163,7 +167,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     try {
       await forgetEarlier(handle);
       await folderOf(handle).make();
-      await warden.openAttempt({
+      const made = await warden.openAttempt({
         attempt: id,
         slot,
         bytes,
@@ -172,6 +176,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
         executors: executors.map((_, index) => executorRequest(handle, attempt, index)),
         outputs: (attempt.document.outputs ?? []).map(wantedOf),
       });
+      opened.set(id, made);
       sizes.set(slot, size);
       if (signal.aborted) throw new BulkheadError('canceled', 'the task was canceled while it was prepared');
       return handle;
@@ -192,7 +197,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   /** The note is written just before: what still waits for its start was never started. */
   async function started(handle: OciHandle, index: number): Promise<ExecutorStart | undefined> {
     const note = folderOf(handle).started(index).read();
-    return note && !(await warden.awaitsStart({ attempt: handle.id, index })) ? note : undefined;
+    if (!note || begun.has(containerName(handle.id, index))) return note;
+    return (await warden.awaitsStart({ attempt: handle.id, index })) ? undefined : note;
   }
 
   /** A container, read back, then its first instruction; nothing of it stays where that fails. */
@@ -206,6 +212,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       await folder.started(index).write({ at: options.now(), evidence });
       await assertAlive(handle);
       await warden.start(executor);
+      begun.add(containerName(handle.id, index));
       return evidence;
     } catch (error) {
       await warden.remove(executor);
@@ -241,10 +248,13 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     });
     const result = { ...explained, startedAt, endedAt: Math.max(exit.endedAt, startedAt), stdout };
     await folder.exited(index).write(result);
-    // Off the way to the next state; `release` waits for it.
-    const removal = warden.remove(executor);
-    removal.catch(() => {});
-    removals.set(handle.id, [...(removals.get(handle.id) ?? []), removal]);
+    // What the last one leaves goes with the attempt.
+    if (index + 1 < handle.executors.length) {
+      // Off the way to the next state; `release` waits for it.
+      const removal = warden.remove(executor);
+      removal.catch(() => {});
+      removals.set(handle.id, [...(removals.get(handle.id) ?? []), removal]);
+    }
     return result;
   }
 
@@ -256,6 +266,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     await warden.closeAttempt({ attempt: handle.id });
     for (const digest of (await pinned.get(handle.id)) ?? []) images.release(digest);
     pinned.delete(handle.id);
+    opened.delete(handle.id);
+    for (const index of handle.executors.keys()) begun.delete(containerName(handle.id, index));
     await folder.make();
     await folder.released.write({});
     folders.delete(handle.id);
@@ -290,7 +302,10 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   }
 
   async function makeWorkspace(handle: OciHandle, links: readonly LinkedInput[]): Promise<TaskTree> {
-    const made = await warden.makeWorkspace({ attempt: handle.id, links });
+    const ready = links.length === 0 ? opened.get(handle.id) : undefined;
+    // Once: another try begins with empty folders.
+    opened.delete(handle.id);
+    const made = ready ?? (await warden.makeWorkspace({ attempt: handle.id, links }));
     await folderOf(handle).workspace.write(made);
     return made;
   }

@@ -23,7 +23,7 @@ export interface Exits {
   close(): void;
 }
 
-/** A notice can be missed; this bounds what that costs. */
+/** A notice can be missed, and who should give it be killed; this bounds what that costs. */
 const CHECK_MS = 2000;
 
 export function watchExits(folder: string): Exits {
@@ -33,16 +33,17 @@ export function watchExits(folder: string): Exits {
   });
   let isClosed = false;
 
-  function change(container: string): { promise: Promise<void>; done: () => void } {
-    const { promise, resolve } = Promise.withResolvers<void>();
+  function change(container: string): { promise: Promise<'noticed' | 'silent'>; done: () => void } {
+    const { promise, resolve } = Promise.withResolvers<'noticed' | 'silent'>();
+    const notify = (): void => resolve('noticed');
     const notified = waiting.get(container) ?? new Set();
-    waiting.set(container, notified.add(resolve));
-    const timer = setTimeout(resolve, CHECK_MS);
+    waiting.set(container, notified.add(notify));
+    const timer = setTimeout(() => resolve('silent'), CHECK_MS);
     return {
       promise,
       done: () => {
         clearTimeout(timer);
-        notified.delete(resolve);
+        notified.delete(notify);
         if (notified.size === 0) waiting.delete(container);
       },
     };
@@ -62,15 +63,16 @@ export function watchExits(folder: string): Exits {
     async wait(container, isWatched) {
       for (;;) {
         const next = change(container);
+        let heard: 'noticed' | 'silent';
         try {
           const found = read(folder, container);
           if (found) return found;
-          await next.promise;
+          heard = await next.promise;
         } finally {
           next.done();
         }
         if (isClosed) throw new BulkheadError('canceled', 'the backend is closed; the container goes on');
-        const problem = await loss(container, isWatched);
+        const problem = heard === 'silent' ? await loss(container, isWatched) : undefined;
         if (problem !== undefined) throw new BulkheadError('attempt-lost', problem);
       }
     },

@@ -79,7 +79,9 @@ describe('evidence', () => {
   });
 
   it('of a process that was killed meanwhile is none: the attempt is lost, whether its parent knows or not', async () => {
-    const parent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 60'], {
+    // A shell may look after its children between two commands.
+    const program = '$| = 1; my $child = fork // die; exit if !$child; print "$child\\n"; sleep 60';
+    const parent = spawn('/usr/bin/perl', ['-e', program], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const ended = once(parent, 'exit');
