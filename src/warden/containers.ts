@@ -258,7 +258,6 @@ export function createContainers(options: ContainerOptions) {
       bundle: folder,
       runtime: options.runtime.path,
       'container-pidfile': join(folder, 'pid'),
-      'conmon-pidfile': join(folder, 'conmon.pid'),
       'exit-dir': run.exits,
       'log-path': 'passthrough',
       'log-level': 'error',
@@ -268,6 +267,8 @@ export function createContainers(options: ContainerOptions) {
       options.conmon,
       ...Object.entries(named).flatMap(([name, value]) => [`--${name}`, value]),
       '--no-sync-log',
+      // It stays the child of who stores the output, and forks once less.
+      '--sync',
       ...forRuntime.flatMap((argument) => ['--runtime-arg', argument]),
     ];
   }

@@ -460,6 +460,8 @@ sub step_launch {
         exec { $conmon[0] } @conmon or _exit(127);
     }
     close $_ for @writers, $sync_w, $go, $input;
+    # Before it is let go: whoever finds the container finds who waits for it.
+    step_write(undef, "$folder/conmon.pid", '0600', 0, 0, $child);
 
     my @tees = (undef, undef);
     my @tee_paths = ($stdout, $stderr);
@@ -484,9 +486,9 @@ sub step_launch {
         next if !defined $n && $! == EINTR;
         last if !$n;
     }
-    waitpid $child, 0;
     my ($pid) = $report =~ /"(?:pid|data)"\s*:\s*(-?[0-9]+)/;    # the key depends on conmon's version
     if (!$pid || $pid < 0) {
+        waitpid $child, 0;
         my ($message) = $report =~ /"message"\s*:\s*"((?:[^"\\]|\\.)*)"/;
         die [0, $message || "conmon said: $report"];
     }

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { appendFile, mkdir, open } from 'node:fs/promises';
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evidence } from '../../sandbox/sandbox.ts';
 import type { ExecutorExit, KillReason } from '../backend.ts';
@@ -32,7 +32,7 @@ export function attemptFolder(path: string, logs: string): AttemptFolder {
   const notes = notesIn(join(path, 'notes'));
   return {
     path,
-    make: async () => void (await mkdir(path, { recursive: true, mode: 0o700 })),
+    make: async () => void mkdirSync(path, { recursive: true, mode: 0o700 }),
     workspace: notes('workspace'),
     killed: notes('killed'),
     released: notes('released'),
@@ -54,7 +54,10 @@ function notesIn(path: string): <Value>(name: string, options?: { isSynced: bool
     async write(value) {
       const text = JSON.stringify(value);
       // A line of its own also where an earlier one was cut short, as by a full disk; all of it in one write.
-      await appendFile(path, `\n${name} ${text} .\n`, { mode: 0o600, flush: isSynced });
+      const line = `\n${name} ${text} .\n`;
+      // What needn't be on the disk goes to the kernel's memory, for which no other thread must be woken.
+      if (isSynced) await appendFile(path, line, { mode: 0o600, flush: true });
+      else appendFileSync(path, line, { mode: 0o600 });
       known?.set(name, text);
     },
   });
