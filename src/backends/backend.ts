@@ -17,8 +17,8 @@ export interface Backend {
    * else happens. Where it throws, as it does with `canceled` when the signal aborts, it leaves nothing behind.
    */
   prepare(attempt: Attempt, progress: (message: string) => void, signal: AbortSignal): Promise<Handle>;
-  /** Puts every input in place. */
-  stageIn(handle: Handle, attempt: Attempt, signal: AbortSignal): Promise<void>;
+  /** Puts every input in place. Returns lines for the system logs: what of the inputs was left out. */
+  stageIn(handle: Handle, attempt: Attempt, signal: AbortSignal): Promise<readonly string[]>;
   /** Starts one executor, after reading back what is enforced; throws `evidence` where it differs from the sandbox. */
   start(handle: Handle, attempt: Attempt, index: number): Promise<Evidence>;
   /** What an earlier process may have started: undefined where the executor never was, and may be. */

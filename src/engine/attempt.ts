@@ -132,7 +132,7 @@ async function drive(course: Course): Promise<Outcome> {
   // Whoever has the task now knows nothing of what was prepared here after it took it over.
   if (!isKnown && interrupt.cause === 'fenced') await backend.release(handle);
   interrupt.check();
-  await course.step(async () => await backend.stageIn(handle, attempt, interrupt.signal));
+  draft.log(...(await course.step(async () => await backend.stageIn(handle, attempt, interrupt.signal))));
   return await stageOut(course, handle, await runExecutors(course, handle, { index: 0, isResumed: false }));
 }
 

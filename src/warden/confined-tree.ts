@@ -100,6 +100,8 @@ export interface Listed {
   readonly type: 'file' | 'directory';
   readonly sizeBytes: number;
   readonly mode: number;
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
   readonly uid: number;
   readonly gid: number;
 }

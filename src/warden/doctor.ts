@@ -169,7 +169,7 @@ async function sandboxChecks(warden: Warden): Promise<HostCheck[]> {
       status: 'ok',
       found: 'preallocated ext4 on a loop device',
     });
-    await warden.makeWorkspace({ attempt, links: [] });
+    await warden.makeWorkspace({ attempt, links: [], linkedFolders: [] });
     const { evidence } = await warden.create(executor);
     await warden.start(executor);
     checks.push({

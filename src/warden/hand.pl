@@ -22,7 +22,7 @@ use Errno qw(EAGAIN EBUSY EEXIST EINTR EINVAL ENOENT);
 # System call numbers of x86_64 (linux/arch/x86/entry/syscalls/syscall_64.tbl).
 my %SYS = (
     setgroups => 116, setresuid => 117, setresgid => 119, prctl => 157, mount => 165, umount2 => 166,
-    lsetxattr => 189, unshare => 272, fallocate => 285, syncfs => 306, open_tree => 428, move_mount => 429,
+    fsetxattr => 190, unshare => 272, fallocate => 285, syncfs => 306, open_tree => 428, move_mount => 429,
     mount_setattr => 442,
 );
 my $CLONE_NEWUSER = 0x10000000;
@@ -33,7 +33,7 @@ my $PR_SET_CHILD_SUBREAPER = 36;
 die "x86_64 only\n" unless (POSIX::uname())[4] eq 'x86_64';
 
 my %STEPS = (
-    mkdir => \&step_mkdir, write => \&step_write, sparse => \&step_sparse, xattr => \&step_xattr,
+    mkdir => \&step_mkdir, write => \&step_write, standin => \&step_standin,
     chdir => \&step_chdir, mount => \&step_mount, umount => \&step_umount, idmap => \&step_idmap,
     allocate => \&step_allocate, sync => \&step_sync, rmdir => \&step_rmdir, unlink => \&step_unlink,
     exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, copyout => \&step_copyout,
@@ -189,13 +189,20 @@ sub step_write {
     close $file or fail("close $path");
 }
 
-# sparse PATH MODE UID GID SIZE: an empty file of that size.
-sub step_sparse {
-    my (undef, $path, $mode, $uid, $gid, $size) = @_;
+# standin PATH MODE UID GID SIZE MTIME REDIRECT: a new file of that size without blocks, whose data an overlay finds at
+# REDIRECT in a lower layer. Source: overlayfs.rst, "Metadata only copy up".
+sub step_standin {
+    my (undef, $path, $mode, $uid, $gid, $size, $mtime, $redirect) = @_;
     sysopen my $file, $path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, oct $mode or fail("open $path");
     truncate $file, $size or fail("truncate $path");
+    my $number = fileno $file;
+    for (['trusted.overlay.metacopy', ''], ['trusted.overlay.redirect', $redirect]) {
+        my ($name, $value) = @$_;
+        syscall($SYS{fsetxattr}, $number, $name, $value, length $value, 0) == 0 or fail("set $name of $path");
+    }
     chmod oct($mode), $file or fail("chmod $path");
     chown $uid, $gid, $file or fail("chown $path");
+    utime $mtime, $mtime, $file or fail("set the time of $path");
     close $file or fail("close $path");
 }
 
@@ -205,11 +212,6 @@ sub step_allocate {
     sysopen my $file, $path, O_WRONLY | O_CREAT | O_NOFOLLOW, oct $mode or fail("open $path");
     syscall($SYS{fallocate}, fileno $file, 0, 0, $size + 0) == 0 or fail("allocate $size bytes for $path");
     close $file or fail("close $path");
-}
-
-sub step_xattr {
-    my (undef, $path, $name, $value) = @_;
-    syscall($SYS{lsetxattr}, $path, $name, $value, length $value, 0) == 0 or fail("set $name of $path");
 }
 
 # rmdir PATH: what isn't there is no failure. A control group is busy until the last of its processes is quite gone.

@@ -21,7 +21,7 @@ import { surveyHost, type Trace } from './survey.ts';
 import { sweepHost } from './sweep.ts';
 import { ownMounts } from './traces.ts';
 import type { UnpackedImages } from './unpacked-images.ts';
-import type { ExecutorName, LinkedInput, SealedAttempt, Warden, Workspace } from './warden.ts';
+import type { ExecutorName, LinkedInputs, SealedAttempt, Warden, Workspace } from './warden.ts';
 import {
   isWholeRoot,
   linkedWorkspace,
@@ -181,7 +181,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     begun.delete(attempt);
   }
 
-  async function makeWorkspace(sealed: SealedAttempt, links: readonly LinkedInput[]): Promise<Workspace> {
+  async function makeWorkspace(sealed: SealedAttempt, inputs: LinkedInputs): Promise<Workspace> {
     const { slot, trees, executors } = sealed;
     const first = requestFor(sealed, 0);
     const rootId = idBase(slot);
@@ -195,15 +195,12 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
         step.umount(rootfs),
         ...containers.rootSteps({ slot, imageDigest, layer: 'ws', rootfs, spec }),
       ]);
-    } else if (links.length > 0 && executors.every(({ merged }) => merged.length === 0)) {
+    } else if (inputs.links.length > 0 && executors.every(({ merged }) => merged.length === 0)) {
       const folders = (root: string): step.Step[] => trees.flatMap((tree) => treeSteps(root, tree, owner));
       const onDisk = join('disks', String(slot), 't');
       const dataName = (at: number): string => `data-${slot}-${at}`;
       const target = linkedWorkspace(run, slot);
-      await hand.run(
-        what,
-        linkSteps({ run, onDisk, target, dataName, inputs: links, folders, uid, gid, rootId }),
-      );
+      await hand.run(what, linkSteps({ run, onDisk, target, dataName, inputs, folders, uid, gid }));
     } else {
       makeFolders(workspaceFolder(disks, run, slot, trees), trees, owner);
     }
@@ -246,7 +243,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       try {
         await disks.open({ slot, bytes, inodes });
         await mapImages(sealed);
-        return await makeWorkspace(sealed, []);
+        return await makeWorkspace(sealed, { links: [], linkedFolders: [] });
       } catch (error) {
         // Nothing of it was: it may be tried again.
         await closeAttempt(attempt);
@@ -255,14 +252,14 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       }
     },
     hasDisk: async ({ attempt }) => seals.has(attempt) && disks.has(seals.of(attempt).slot),
-    async makeWorkspace({ attempt, links }) {
+    async makeWorkspace({ attempt, links, linkedFolders }) {
       const sealed = seals.of(attempt);
       // Made by root, by path: afterwards a task may have put links there.
       if (stateOf(sealed).hasBegun)
         throw refusal(`attempt ${attempt} has begun; its folders stay as they are`);
       demandLinks(links, options.siteRoots);
       await mapImages(sealed);
-      return await makeWorkspace(sealed, links);
+      return await makeWorkspace(sealed, { links, linkedFolders });
     },
     async syncDisk({ attempt }) {
       const { slot } = seals.of(attempt);

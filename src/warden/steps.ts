@@ -29,18 +29,35 @@ export function write(
   return ['write', absolute(path), octal(mode), whole(uid), whole(gid), bytes];
 }
 
-/** An empty file of that size, without blocks. */
-export function sparse(path: string, mode: number, uid: number, gid: number, sizeBytes: number): Step {
-  return ['sparse', absolute(path), octal(mode), whole(uid), whole(gid), whole(sizeBytes)];
+/** A new file without blocks, whose data an overlay finds in a lower layer. */
+export interface StandIn {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: number;
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
+  /** Absolute within that layer. */
+  readonly redirect: string;
+}
+
+export function standIn({ path, mode, uid, gid, sizeBytes, modifiedAt, redirect }: StandIn): Step {
+  const owner = [whole(uid), whole(gid)];
+  return [
+    'standin',
+    absolute(path),
+    octal(mode),
+    ...owner,
+    whole(sizeBytes),
+    whole(modifiedAt),
+    absolute(redirect),
+  ];
 }
 
 /** A file of that size whose blocks are reserved. */
 export function allocate(path: string, mode: number, sizeBytes: number): Step {
   return ['allocate', absolute(path), octal(mode), whole(sizeBytes)];
-}
-
-export function xattr(path: string, name: string, value: string | Uint8Array): Step {
-  return ['xattr', absolute(path), name, value];
 }
 
 export function rmdir(path: string): Step {

@@ -18,7 +18,7 @@ export interface Warden {
   /** Its disk is there: a restart of the host takes it. */
   hasDisk(request: AttemptName): Promise<boolean>;
   /** The task's shared folders anew, with inputs that are there without a copy; safe to repeat until something has begun. */
-  makeWorkspace(request: AttemptName & { readonly links: readonly LinkedInput[] }): Promise<Workspace>;
+  makeWorkspace(request: AttemptName & LinkedInputs): Promise<Workspace>;
   /** Throws `disk-full` or `warden` where a write to the task's disk was lost. */
   syncDisk(request: AttemptName): Promise<void>;
   /**
@@ -106,7 +106,14 @@ export interface HostAbilities {
   readonly linkedInputs: boolean;
 }
 
-/** A regular file below a folder of the host that stands for an input. */
+/** What stands in the workspace from its beginning, without a copy. */
+export interface LinkedInputs {
+  readonly links: readonly LinkedInput[];
+  /** Folders of inputs, each after the one that it is in. */
+  readonly linkedFolders: readonly { readonly path: string; readonly mode: number }[];
+}
+
+/** A regular file below a folder of the host that stands for an input, or for a file of one. */
 export interface LinkedInput {
   /** Absolute; the task may read all that is below it. */
   readonly root: string;
@@ -116,6 +123,8 @@ export interface LinkedInput {
   readonly path: string;
   readonly mode: number;
   readonly sizeBytes: number;
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
 }
 
 export interface Workspace {

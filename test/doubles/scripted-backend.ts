@@ -80,12 +80,13 @@ export class ScriptedBackend implements Backend {
     );
   }
 
-  async stageIn(handle: Handle, attempt: Attempt, signal: AbortSignal): Promise<void> {
-    await this.#call(
+  async stageIn(handle: Handle, attempt: Attempt, signal: AbortSignal): Promise<readonly string[]> {
+    return await this.#call(
       { method: 'stageIn', taskId: attempt.taskId },
       () => {
         refuseIfAborted(signal);
         this.#place(handle);
+        return [];
       },
       signal,
     );

@@ -126,7 +126,7 @@ describe('files that are put into an attempt', () => {
 async function writtenAfterItsBeginning(attempt: string, open: OpenTree): Promise<boolean> {
   await server.openAttempt(attemptOf(attempt));
   try {
-    const { root, uid, gid } = await server.makeWorkspace({ attempt, links: [] });
+    const { root, uid, gid } = await server.makeWorkspace({ attempt, links: [], linkedFolders: [] });
     const to = { root, as: { uid, gid }, bits: 'keep', isDurable: false, links: 'any' } as const;
     const signal = new AbortController().signal;
     const tree = await open({ mode: 'write', to, wanted: [], places: ['/work/late'] }, signal);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
 import { enforcementProblem } from '../../policy/enforcement.ts';
 import type { Evidence } from '../../sandbox/sandbox.ts';
-import type { LinkedInput } from '../../warden/warden.ts';
+import type { LinkedInputs } from '../../warden/warden.ts';
 import type { Attempt, Backend, ExecutorExit, ExecutorStart } from '../backend.ts';
 import { attemptFolder, type AttemptFolder } from './attempt-folder.ts';
 import { measureCapacity } from './capacity.ts';
@@ -14,6 +14,7 @@ import { watchExits } from './exits.ts';
 import { containerName, ociHandle, type OciHandle } from './handle.ts';
 import { rememberImageFacts } from './image-facts.ts';
 import { prepareImages } from './prepare.ts';
+import { type LinkableInputs, NOTHING_LINKED } from './linkable-inputs.ts';
 import { createSlots } from './slots.ts';
 import type { TaskTree } from './task-tree.ts';
 import { nestedFolders } from './trees.ts';
@@ -65,11 +66,11 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     async stageIn(given, attempt, signal) {
       const handle = ociHandle(given);
       await pin(handle);
-      const links = await linkable(handle, attempt, signal);
-      const made = await makeWorkspace(handle, links);
-      const linked = new Set(links.map(({ path }) => path));
+      const { paths: linked, messages, links, linkedFolders } = await linkable(handle, attempt, signal);
+      const made = await makeWorkspace(handle, { links, linkedFolders });
       const nested = nestedFolders(attempt.document, handle.trees);
-      await staging.stageIn(attempt, made, { linked, folders: nested }, signal);
+      const told = await staging.stageIn(attempt, made, { linked, folders: nested }, signal);
+      return [...messages, ...told];
     },
 
     async start(given, _attempt, index) {
@@ -301,11 +302,11 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     removals.delete(id);
   }
 
-  async function makeWorkspace(handle: OciHandle, links: readonly LinkedInput[]): Promise<TaskTree> {
-    const ready = links.length === 0 ? opened.get(handle.id) : undefined;
+  async function makeWorkspace(handle: OciHandle, inputs: LinkedInputs): Promise<TaskTree> {
+    const ready = inputs.links.length === 0 ? opened.get(handle.id) : undefined;
     // Once: another try begins with empty folders.
     opened.delete(handle.id);
-    const made = ready ?? (await warden.makeWorkspace({ attempt: handle.id, links }));
+    const made = ready ?? (await warden.makeWorkspace({ attempt: handle.id, ...inputs }));
     await folderOf(handle).workspace.write(made);
     return made;
   }
@@ -317,13 +318,9 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   }
 
   /** Inputs that need no copy: not where an image has files of its own in a shared folder, as two overlays don't stack. */
-  async function linkable(
-    handle: OciHandle,
-    attempt: Attempt,
-    signal: AbortSignal,
-  ): Promise<readonly LinkedInput[]> {
-    if (!warden.abilities.linkedInputs || handle.trees[0] === '/') return [];
-    if (handle.executors.some(({ merged }) => merged.length > 0)) return [];
+  async function linkable(handle: OciHandle, attempt: Attempt, signal: AbortSignal): Promise<LinkableInputs> {
+    if (!warden.abilities.linkedInputs || handle.trees[0] === '/') return NOTHING_LINKED;
+    if (handle.executors.some(({ merged }) => merged.length > 0)) return NOTHING_LINKED;
     return staging.links(attempt, signal);
   }
 

@@ -1,4 +1,4 @@
-import { chmod, chown, readFile, readdir, stat } from 'node:fs/promises';
+import { chmod, chown, readFile, readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -159,6 +159,7 @@ describe('inputs', () => {
     const data = await makeFolder();
     const large = 'x'.repeat(2 ** 20);
     await plant(data, { 'd/large': large, small: 's', link: { to: 'd/large' }, 'folder/large': large });
+    for (const path of ['d/large', 'folder/large']) await utimes(join(data, path), 1_000_000, 1_000_000);
     const file = createFileStorage({ roots: [{ path: data }], trees });
     const inputs: TesInput[] = [
       { path: '/in/link', url: `${data}/link` },
@@ -169,15 +170,22 @@ describe('inputs', () => {
       { path: '/in/content', content: 'c', url: `${data}/d/large` },
       { path: '/in/remote', url: 'http://h.example/x' },
     ];
-    const links = await linkableInputs({
+    const linkable = await linkableInputs({
       attempt: { owner: 'alice', document: { executors: [], inputs } },
       storages: createStorages([file, echo]),
       trees,
       signal,
     });
-    expect(links).toEqual([
-      { root: data, relative: 'd/large', path: '/in/link', mode: 0o644, sizeBytes: 2 ** 20 },
-    ]);
+    const of = { root: data, mode: 0o644, sizeBytes: 2 ** 20, modifiedAt: 1_000_000 };
+    expect(linkable).toEqual({
+      links: [
+        { ...of, relative: 'folder/large', path: '/folder/large' },
+        { ...of, relative: 'd/large', path: '/in/link' },
+      ],
+      linkedFolders: [],
+      paths: new Set(['/folder', '/in/link']),
+      messages: [],
+    });
   });
 });
 

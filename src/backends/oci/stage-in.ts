@@ -12,6 +12,7 @@ import type {
   Wanted,
 } from '../../warden/confined-tree.ts';
 import type { Attempt } from '../backend.ts';
+import { leftOut } from './left-out.ts';
 import type { TaskTree } from './task-tree.ts';
 
 export interface StageInRequest {
@@ -28,12 +29,15 @@ export interface StageInRequest {
 
 /**
  * Puts every input in its place in the task's tree, owned by who runs. Files of this host go from tree to tree,
- * all of one folder in one go; the rest passes through. Throws what the first input that fails throws, naming it.
+ * all of one folder in one go; the rest passes through. Returns lines for the system logs: what was left out of them.
+ * Throws what the first input that fails throws, naming it.
  */
-export async function stageIn(request: StageInRequest): Promise<void> {
+export async function stageIn(request: StageInRequest): Promise<string[]> {
   const inputs = (request.attempt.document.inputs ?? []).filter(({ path }) => !request.linked.has(path));
-  for (const level of byNesting(inputs)) await stageLevel(request, level);
+  const messages: string[] = [];
+  for (const level of byNesting(inputs)) messages.push(...(await stageLevel(request, level)));
   await makeFolders(request);
+  return messages;
 }
 
 /** After the inputs, so that an input that is a folder and what is wanted in it are one. */
@@ -60,17 +64,18 @@ export function byNesting<Place extends { readonly path: string }>(places: reado
   return levels;
 }
 
-interface LocalInput {
+export interface LocalInput {
   readonly input: TesInput;
   readonly source: TreeSource;
   readonly from: Wanted;
 }
 
-async function stageLevel(request: StageInRequest, inputs: readonly TesInput[]): Promise<void> {
+async function stageLevel(request: StageInRequest, inputs: readonly TesInput[]): Promise<string[]> {
   const { attempt, tree, storages, trees, signal } = request;
   const target = targetOf(tree);
   const local: LocalInput[] = [];
   const passing: { readonly input: TesInput; readonly delivery: Delivery }[] = [];
+  const messages: string[] = [];
   for (const input of inputs) {
     if (isContent(input)) {
       passing.push({ input, delivery: { to: input.path, entries: contentEntry(input.content ?? '') } });
@@ -90,10 +95,11 @@ async function stageLevel(request: StageInRequest, inputs: readonly TesInput[]):
     if (first === undefined) continue;
     const together = [first, ...others];
     const moves = together.map(({ input, from }) => ({ from, to: input.path }));
-    assertAll(together, await trees.copy(first.source, target, moves, signal));
+    messages.push(...assertAll(together, await trees.copy(first.source, target, moves, signal)));
   }
   const deliveries = passing.map(({ delivery }) => delivery);
-  assertAll(passing, await trees.write(target, deliveries, signal));
+  messages.push(...assertAll(passing, await trees.write(target, deliveries, signal)));
+  return messages;
 }
 
 /** Where an input stands in a folder of this host; undefined where it comes from elsewhere. Errors name the input. */
@@ -137,11 +143,13 @@ async function* folderEntry(): Delivery['entries'] {
   yield { path: '', type: 'directory', sizeBytes: null, mode: 0o755 };
 }
 
-function assertAll(staged: readonly { readonly input: TesInput }[], outcomes: readonly Outcome[]): void {
-  for (const [at, { input }] of staged.entries()) {
-    const failure = outcomes[at]?.failure;
+/** What was left out of each. */
+function assertAll(staged: readonly { readonly input: TesInput }[], outcomes: readonly Outcome[]): string[] {
+  return staged.flatMap(({ input }, at) => {
+    const { failure, messages = [] } = outcomes[at] ?? {};
     if (failure !== undefined) throw failureNamed(input, failure);
-  }
+    return leftOut(`input ${input.path}`, messages);
+  });
 }
 
 function failureNamed(input: TesInput, failure: BulkheadError): BulkheadError {

@@ -18,7 +18,7 @@ export const storageSection = section('Which locations tasks may read and write.
       }),
     ),
     copy: choice(
-      '`auto`: large inputs appear in the task without a copy where the kernel can do that; `always`: every input is copied.',
+      '`auto`: large inputs, files and folders, appear in the task without a copy where the kernel can do that; `always`: every input is copied.',
       ['auto', 'always'],
       'auto',
     ),

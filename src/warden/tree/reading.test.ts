@@ -1,4 +1,4 @@
-import { appendFile, chmod, chown, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
@@ -146,6 +146,7 @@ describe('reading', () => {
     await plant(root, { 'data/x': 'xyz', link: { to: 'data' } });
     await chown(join(root, 'data/x'), ALICE.uid, BOB.gid);
     await chmod(join(root, 'data/x'), 0o640);
+    await utimes(join(root, 'data/x'), 1_000_000_000, 1_000_000_000);
     const wanted: Wanted[] = ['/link/x', '/nothing', '/data'].map((path) => ({ kind: 'any', path }));
     const [file1, nothing, folder] = await trees.list({ root, as: 'target' }, wanted, signal);
     expect(file1?.entries).toEqual([
@@ -155,6 +156,7 @@ describe('reading', () => {
         type: 'file',
         sizeBytes: 3,
         mode: 0o640,
+        modifiedAt: 1_000_000_000,
         uid: ALICE.uid,
         gid: BOB.gid,
       },

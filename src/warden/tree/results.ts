@@ -64,9 +64,9 @@ const S_IFDIR = 0o040000;
 export function listed(found: Frame): Listed | undefined {
   if (found.kind !== 'L') return undefined;
   const [, path = '', realPath = '', ...numbers] = fieldsOf(found);
-  const [mode = 0, sizeBytes = 0, , uid = 0, gid = 0] = numbers.map(Number);
+  const [mode = 0, sizeBytes = 0, modifiedAt = 0, uid = 0, gid = 0] = numbers.map(Number);
   const type = (mode & S_IFMT) === S_IFDIR ? 'directory' : 'file';
-  return { path, realPath, type, sizeBytes, mode: mode & 0o7777, uid, gid };
+  return { path, realPath, type, sizeBytes, mode: mode & 0o7777, modifiedAt, uid, gid };
 }
 
 export function messageOf(found: Frame): string {

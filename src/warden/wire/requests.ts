@@ -135,7 +135,11 @@ export const requests = {
   }),
   makeWorkspace: exactly({
     attempt,
-    links: listOf(exactly({ root: path, relative: relativePath, path, mode, sizeBytes: count }), MANY),
+    links: listOf(
+      exactly({ root: path, relative: relativePath, path, mode, sizeBytes: count, modifiedAt: count }),
+      MANY,
+    ),
+    linkedFolders: listOf(exactly({ path, mode }), MANY),
   }),
   hasDisk: ofAttempt,
   syncDisk: ofAttempt,
