@@ -9,17 +9,19 @@ import { createCompositeAuthenticator } from './auth/composite.ts';
 import { createNoneAuthenticator } from './auth/none.ts';
 import type { Backend } from './backends/backend.ts';
 import { createOciBackend } from './backends/oci/backend.ts';
+import { OCI_ABILITIES } from './backends/oci/compile.ts';
 import { createStaging } from './backends/oci/staging.ts';
 import type { Config } from './config/schema.ts';
 import { BulkheadError } from './errors.ts';
 import { tellFailure } from './failure.ts';
 import { createEngine } from './engine/service.ts';
 import { createHttpServer } from './http/server.ts';
+import { imageNames } from './image-names.ts';
 import type { ImageProvider, ImageUsage } from './images/images.ts';
 import { createImageProvider } from './images/provider.ts';
 import { openOperations } from './operations.ts';
 import { admit } from './policy/admission.ts';
-import { SUPPORTED_PARAMETERS } from './policy/parameters.ts';
+import { SUPPORTED_PARAMETERS } from './policy/parameter-key.ts';
 import { createFileStorage } from './storage/file.ts';
 import type { ServerStart } from './server-start.ts';
 import { serviceDescription } from './service-description.ts';
@@ -109,7 +111,9 @@ async function serve(wardenSocket: string): Promise<void> {
         site,
         document,
         principal,
+        images: imageNames(document),
         machine: engine.capacity(),
+        abilities: OCI_ABILITIES,
         unenforced: warden.abilities.unenforced,
       });
     },

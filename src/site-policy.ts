@@ -19,7 +19,10 @@ export function sitePolicy({ policy, limits }: Config): SitePolicy {
       queue_time: queue_timeout,
     },
     ceilings: policy.ceilings,
+    floors: {},
     profiles: {},
+    rules: [],
+    tags: true,
     require_enforced: policy.require_enforced,
     may_be_unenforced: policy.may_be_unenforced,
   };

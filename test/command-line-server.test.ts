@@ -5,9 +5,9 @@ import { runCommandLine } from '../src/cli/program.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { createHttpServer } from '../src/http/server.ts';
 import { admit } from '../src/policy/admission.ts';
-import { DEFAULT_SITE_POLICY } from '../src/policy/site.ts';
 import { noCapabilities } from './doubles/capabilities.ts';
 import { EXIT, openRig } from './doubles/engine-rig.ts';
+import { admissionRequest } from './doubles/site.ts';
 import type { Rig } from './doubles/engine-rig.ts';
 import { fakeSession } from './doubles/session.ts';
 import type { FakeSession } from './doubles/session.ts';
@@ -35,13 +35,7 @@ async function serve(port: number): Promise<void> {
     engine: rig.engine,
     authenticator: createNoneAuthenticator(),
     admit: async (document, principal) =>
-      admit({
-        site: DEFAULT_SITE_POLICY,
-        document,
-        principal,
-        machine: rig.engine.capacity(),
-        unenforced: [],
-      }),
+      admit(admissionRequest(document, principal, { machine: rig.engine.capacity() })),
     serviceInfo: { id: info.id, name: info.name, organization: info.organization, version: '0' },
     storageLocations: [],
     parameterKeys: [],

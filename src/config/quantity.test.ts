@@ -1,28 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseDuration, parsePercent, parseSize } from './quantity.ts';
-
-describe('a duration', () => {
-  test.each([
-    ['250ms', 250],
-    ['30s', 30_000],
-    ['90m', 5_400_000],
-    ['12h', 43_200_000],
-    ['30d', 2_592_000_000],
-    ['1w', 604_800_000],
-    ['1h30m', 5_400_000],
-    ['1.5h', 5_400_000],
-    ['0s', 0],
-  ])('%s is %d ms', (text, expected) => {
-    expect(parseDuration(text)).toBe(expected);
-  });
-
-  test.each(['', '5', '-5s', '5 s', '5min', 's', '1e3s', '5s ', '5S', `${'9'.repeat(20)}d`])(
-    '%j is refused',
-    (text) => {
-      expect(parseDuration(text)).toBeUndefined();
-    },
-  );
-});
+import { parsePercent, parseSize } from './quantity.ts';
 
 describe('a size', () => {
   test.each([

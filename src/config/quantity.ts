@@ -1,25 +1,7 @@
-/** Milliseconds. */
-export type Milliseconds = number;
 /** Bytes. */
 export type Bytes = number;
 /** Bytes, or a part of a whole that is known later, from 0 to 100. */
 export type SizeOrPercent = Bytes | { readonly percent: number };
-
-/**
- * Reads a duration such as `250ms`, `30s`, `90m`, `12h`, `30d` or `1h30m` as milliseconds. Undefined where the
- * text isn't one: a bare number has no unit, and is refused rather than guessed at.
- */
-export function parseDuration(text: string): Milliseconds | undefined {
-  if (!DURATION.test(text)) return undefined;
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(DURATION_PART)) {
-    const scale = MILLISECONDS.get(unit ?? '');
-    if (scale === undefined) return undefined;
-    total += Number(amount) * scale;
-  }
-  const rounded = Math.round(total);
-  return Number.isSafeInteger(rounded) ? rounded : undefined;
-}
 
 /**
  * Reads a size such as `512MB` (powers of 1000), `10GiB` (powers of 1024), `100B` or a bare number of bytes.
@@ -39,17 +21,6 @@ export function parsePercent(text: string): number | undefined {
   const percent = Number(match?.[1]);
   return percent >= 0 && percent <= 100 ? percent : undefined;
 }
-
-const MILLISECONDS: ReadonlyMap<string, number> = new Map([
-  ['ms', 1],
-  ['s', 1000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-  ['w', 604_800_000],
-]);
-const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+$/;
-const DURATION_PART = /(\d+(?:\.\d+)?)(ms|[smhdw])/g;
 
 const BYTES: ReadonlyMap<string, number> = new Map([
   ['', 1],

@@ -3,7 +3,8 @@ import { Value } from 'typebox/value';
 import { dotted, isRecord, nodeAt, ownProperty } from './key-path.ts';
 import type { KeyPath, SchemaNode } from './key-path.ts';
 import { expectation } from './expectation.ts';
-import { parseDuration, parsePercent, parseSize } from './quantity.ts';
+import { parseDuration } from '../sandbox/duration.ts';
+import { parsePercent, parseSize } from './quantity.ts';
 import { nearest } from './suggestion.ts';
 
 export interface Fault {

@@ -5,7 +5,8 @@
  */
 import { Type } from 'typebox';
 import type { TProperties, TSchema } from 'typebox';
-import type { Bytes, Milliseconds, SizeOrPercent } from './quantity.ts';
+import type { Milliseconds } from '../sandbox/duration.ts';
+import type { Bytes, SizeOrPercent } from './quantity.ts';
 
 export const VALUE_KINDS = [
   'duration',

@@ -23,6 +23,27 @@ test('before anything has started, what is known is what was asked for', () => {
   });
 });
 
+test('an executor with a sandbox of its own has its own keys, and the rules that decided are named', () => {
+  const { limits: _limits, ...own } = SANDBOX;
+  const sandbox = {
+    ...SANDBOX,
+    executors: [
+      { ...own, index: 1, pids: 7 },
+      { ...own, index: 2, pids: 64, profile: 'mapped-root', privilege: 'root-mapped' as const },
+    ],
+    rules: ['guests', 'lab'],
+  };
+  expect(sandboxMetadata(sandbox, new Map())).toEqual({
+    sandbox_profile: 'standard',
+    sandbox_effective: expect.stringMatching(/"pids":64,.*"privilege":"root-capless"/u),
+    'sandbox_effective.1': expect.stringMatching(/"pids":7,.*"privilege":"root-capless"/u),
+    'sandbox_profile.2': 'mapped-root',
+    'sandbox_effective.2': expect.stringMatching(/"pids":64,.*"privilege":"root-mapped"/u),
+    sandbox_rules: 'guests,lab',
+    sandbox_grade: 'requested',
+  });
+});
+
 test('no grade is reported above what is held for every executor', () => {
   const all = new Map([
     [0, evidence({ grade: 'probed' })],

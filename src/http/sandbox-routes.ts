@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
-import type { Evidence, Sandbox } from '../sandbox/sandbox.ts';
+import type { Evidence, ExecutorSandbox, Sandbox } from '../sandbox/sandbox.ts';
 import type { TaskRecord } from '../store/store.ts';
 import { callerOf } from './identity.ts';
 import { SANDBOX_ROUTE } from './openapi-routes.ts';
@@ -25,22 +25,10 @@ export function sandboxRoutes(app: FastifyInstance, { store }: Pick<HttpServerOp
   });
 }
 
-function sandboxView({
-  profile,
-  isolation,
-  privilege,
-  network,
-  rootfs,
-  compat,
-  limits,
-}: Sandbox): SandboxAnswer['sandbox'] {
+function sandboxView(sandbox: Sandbox): SandboxAnswer['sandbox'] {
+  const { limits, executors = [], rules } = sandbox;
   return {
-    profile,
-    isolation,
-    privilege,
-    network,
-    rootfs,
-    compat: [...compat],
+    ...executorView(sandbox),
     limits: {
       cpu_cores: limits.cpuCores,
       memory_bytes: limits.memoryBytes,
@@ -52,6 +40,20 @@ function sandboxView({
       wall_time_ms: limits.wallTimeMs,
       queue_time_ms: limits.queueTimeMs,
     },
+    executors: executors.map((each) => ({ index: each.index, ...executorView(each), pids: each.pids })),
+    rules: [...(rules ?? [])],
+  };
+}
+
+function executorView({ profile, isolation, privilege, network, egress, rootfs, compat }: ExecutorSandbox) {
+  return {
+    profile,
+    isolation,
+    privilege,
+    network,
+    ...(egress && { egress: [...egress] }),
+    rootfs,
+    compat: [...compat],
   };
 }
 

@@ -27,17 +27,22 @@ const evidence = Type.Object({
   }),
 });
 
+const executorSandbox = {
+  profile: Type.String(),
+  isolation: Type.String(),
+  privilege: Type.String(),
+  network: Type.String(),
+  egress: Type.Optional(Type.Array(Type.String(), { description: 'What may be reached, as `host:port`.' })),
+  rootfs: Type.String(),
+  compat: Type.Array(Type.String()),
+};
+
 /** What is to be enforced for a task, and what is known of it; field names are those of `sandbox_effective`. */
 export const sandboxAnswer = Type.Object(
   {
     id: Type.String(),
     sandbox: Type.Object({
-      profile: Type.String(),
-      isolation: Type.String(),
-      privilege: Type.String(),
-      network: Type.String(),
-      rootfs: Type.String(),
-      compat: Type.Array(Type.String()),
+      ...executorSandbox,
       limits: Type.Object({
         cpu_cores: Type.Number(),
         memory_bytes: Type.Integer(),
@@ -49,6 +54,11 @@ export const sandboxAnswer = Type.Object(
         wall_time_ms: milliseconds('From the start of the first executor'),
         queue_time_ms: milliseconds('In QUEUED'),
       }),
+      executors: Type.Array(
+        Type.Object({ index: Type.Integer(), ...executorSandbox, pids: Type.Integer() }),
+        { description: 'Those whose sandbox is another.' },
+      ),
+      rules: Type.Array(Type.String(), { description: "Ids of the site's rules that decided something." }),
     }),
     attempts: Type.Array(
       Type.Object({

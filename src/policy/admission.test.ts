@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { admissionRequest } from '../../test/doubles/site.ts';
 import { BulkheadError, isBulkheadError } from '../errors.ts';
 import { violations } from '../sandbox/invariants.ts';
 import type { TesResources, TesTaskDocument } from '../tes/task.ts';
@@ -22,13 +23,7 @@ function admitted(
   machine = MACHINE,
   unenforced: readonly string[] = [],
 ): Admission {
-  return admit({
-    site,
-    document: task(resources),
-    principal: { subject: 'ann', groups: [] },
-    machine,
-    unenforced,
-  });
+  return admit(admissionRequest(task(resources), undefined, { site, machine, unenforced }));
 }
 
 function refusal(resources: TesResources, site: SitePolicy = DEFAULT_SITE_POLICY): BulkheadError {
@@ -100,7 +95,7 @@ describe('refusals', () => {
     expect(error.code).toBe('refused');
     expect(error.fields).toEqual([
       { field: '/resources/cpu_cores', problem: 'asked 64, the limit is 4 (this machine)' },
-      { field: '/resources/ram_gb', problem: 'asked 9, the limit is 6 (policy.ceilings.ram_gb)' },
+      { field: '/resources/ram_gb', problem: 'asked 9, the ceiling is 6 (policy.ceilings.ram_gb)' },
       { field: '/resources/disk_gb', problem: expect.stringContaining('asked -1; must be a number above 0') },
     ]);
     for (const { field, problem } of error.fields) expect(error.message).toContain(`${field}: ${problem}`);
@@ -165,7 +160,7 @@ describe('backend parameters', () => {
     ]);
   });
 
-  test.each(['sandbox_profile', 'SANDBOX_Network', 'sandbox_network.2'])(
+  test.each(['sandbox_profle', 'SANDBOX_Net', 'sandbox_network.02'])(
     '%s is refused always: ignoring it could weaken the sandbox',
     (key) => {
       expect(refusal({ backend_parameters: { [key]: 'strict' } }).fields).toHaveLength(1);

@@ -1,19 +1,45 @@
 import type { Profile } from '../sandbox/profiles.ts';
 import type { EnforcementPolicy } from './enforcement.ts';
+import type { Grants, Values } from './fields.ts';
+import type { Match } from './match.ts';
 
 /**
- * What the operator grants: the `policy` part of the configuration, with durations and sizes already parsed.
+ * What the operator grants: the `policy` part of the configuration, with durations, sizes and endpoints already parsed.
  * Keys are those of the configuration file, so that a refusal can say where its limit is written.
  */
 export interface SitePolicy extends EnforcementPolicy {
   readonly defaults: SiteDefaults;
-  readonly ceilings: SiteCeilings;
+  readonly ceilings: Preset;
+  readonly floors: Floors;
   /** The site's own profiles by name, beside the built-in ones, which they can't replace. */
   readonly profiles: Readonly<Record<string, Profile>>;
+  /** The first that matches and has a word on a field decides it; what none has a word on is the site's. */
+  readonly rules: readonly Rule[];
+  /** Tags named as sandbox parameters count as such. */
+  readonly tags: boolean;
+}
+
+/** Some of the fields, and a profile for those of its fields that are left out. */
+export type Preset = Grants & { readonly profile?: string | undefined };
+
+/** The least strength that a task may have, asked for or not. */
+export type Floors = {
+  readonly [F in 'isolation' | 'privilege' | 'network' | 'rootfs']?: Values[F] | undefined;
+};
+
+export interface Rule {
+  /** Appears wherever it decided something. */
+  readonly id: string;
+  readonly match: Match;
+  readonly defaults: Preset;
+  readonly ceilings: Preset;
+  readonly floors: Floors;
+  /** Why such a task is refused; null: it isn't, whatever a later rule says. */
+  readonly refuse?: string | null | undefined;
 }
 
 /** What a task gets where it doesn't say. */
-export interface SiteDefaults {
+export interface SiteDefaults extends Preset {
   /** `strict`, `standard`, `mapped-root`, or one of `profiles`. */
   readonly profile: string;
   readonly cpu_cores: number;
@@ -33,13 +59,6 @@ export interface SiteDefaults {
   readonly queue_time: number | null;
 }
 
-/** The most that a task may ask for; what is left out is bounded by the machine alone. */
-export interface SiteCeilings {
-  readonly cpu_cores?: number;
-  readonly ram_gb?: number;
-  readonly disk_gb?: number;
-}
-
 /** The policy of a site that configures none. */
 export const DEFAULT_SITE_POLICY: SitePolicy = {
   defaults: {
@@ -55,7 +74,10 @@ export const DEFAULT_SITE_POLICY: SitePolicy = {
     queue_time: null,
   },
   ceilings: {},
+  floors: {},
   profiles: {},
+  rules: [],
+  tags: true,
   require_enforced: false,
   may_be_unenforced: [],
 };

@@ -11,6 +11,7 @@ export function effectiveJson(sandbox: Sandbox): string {
     isolation: sandbox.isolation,
     privilege: sandbox.privilege,
     network: sandbox.network,
+    ...(sandbox.egress === undefined ? {} : { egress: sandbox.egress.toSorted() }),
     rootfs: sandbox.rootfs,
     compat: sandbox.compat.toSorted(),
     limits: {

@@ -1,15 +1,31 @@
+import { parseEndpoint } from './endpoint.ts';
 import { COMPATS, ISOLATIONS, NETWORK_MODES, PRIVILEGES, ROOT_FILE_SYSTEMS } from './sandbox.ts';
-import type { Limits, Sandbox } from './sandbox.ts';
+import type { ExecutorSandbox, Limits, Sandbox } from './sandbox.ts';
 
 /**
  * What holds for every sandbox whatever a site or a task says; an empty list where all of it does. The types
  * forbid most of it already: this is for sandboxes that come from a file, a database or another process.
  */
 export function violations(sandbox: Sandbox): readonly string[] {
-  return [...vocabulary(sandbox), ...hostRoot(sandbox), ...bounds(sandbox.limits)];
+  const exceptions = sandbox.executors ?? [];
+  return [
+    ...executorViolations(sandbox),
+    ...exceptions.flatMap((exception) =>
+      executorViolations(exception).map((problem) => `executor ${exception.index}: ${problem}`),
+    ),
+    ...bounds(sandbox.limits),
+    ...exceptions.flatMap(({ index, pids }) =>
+      isCount(pids) ? [] : [`executor ${index}: pids is ${pids}, not a whole number above 0`],
+    ),
+  ];
 }
 
-function vocabulary(sandbox: Sandbox): readonly string[] {
+/** The same for one executor, limits apart. */
+export function executorViolations(sandbox: ExecutorSandbox): readonly string[] {
+  return [...vocabulary(sandbox), ...hostRoot(sandbox), ...openEgress(sandbox)];
+}
+
+function vocabulary(sandbox: ExecutorSandbox): readonly string[] {
   const fields: readonly [string, readonly string[], readonly string[]][] = [
     ['isolation', [sandbox.isolation], ISOLATIONS],
     ['privilege', [sandbox.privilege], PRIVILEGES],
@@ -25,11 +41,22 @@ function vocabulary(sandbox: Sandbox): readonly string[] {
 }
 
 /** Uid 0, and any capability, exists only where uid 0 inside isn't uid 0 outside: plain namespaces don't map ids. */
-function hostRoot(sandbox: Sandbox): readonly string[] {
+function hostRoot(sandbox: ExecutorSandbox): readonly string[] {
   if (sandbox.isolation !== 'namespace' || sandbox.privilege === 'nonroot') return [];
   return [
     `privilege ${sandbox.privilege} needs a user namespace, and isolation namespace has none: it would be host root`,
   ];
+}
+
+/** A list that is empty, or is there where it isn't looked at, is a mistake of somebody's. */
+function openEgress({ network, egress }: ExecutorSandbox): readonly string[] {
+  if (network !== 'egress')
+    return egress === undefined ? [] : [`egress is a list, but network is ${network}`];
+  if (egress === undefined || egress.length === 0)
+    return ['network is egress, but egress lists no host:port'];
+  return egress
+    .filter((entry) => parseEndpoint(entry) === undefined)
+    .map((entry) => `egress has ${JSON.stringify(entry)}, which is not host:port`);
 }
 
 function bounds(limits: Limits): readonly string[] {
@@ -40,14 +67,16 @@ function bounds(limits: Limits): readonly string[] {
     problems.push(`cpuCores is ${limits.cpuCores}, not above 0`);
   for (const name of whole) {
     const value = limits[name];
-    if (!(Number.isSafeInteger(value) && value > 0))
-      problems.push(`${name} is ${value}, not a whole number above 0`);
+    if (!isCount(value)) problems.push(`${name} is ${value}, not a whole number above 0`);
   }
   for (const name of durations) {
     const value = limits[name];
-    if (value !== null && !(Number.isSafeInteger(value) && value > 0)) {
+    if (value !== null && !isCount(value))
       problems.push(`${name} is ${value}, neither null nor a whole number above 0`);
-    }
   }
   return problems;
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0;
 }

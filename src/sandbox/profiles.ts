@@ -1,7 +1,7 @@
-import type { Sandbox } from './sandbox.ts';
+import type { ExecutorSandbox } from './sandbox.ts';
 
 /** The part of a sandbox that a profile presets; limits come from the task and the site. */
-export type Profile = Pick<Sandbox, 'isolation' | 'privilege' | 'network' | 'rootfs' | 'compat'>;
+export type Profile = Omit<ExecutorSandbox, 'profile'>;
 
 /** The profiles that every site has; a site can name its own beside them. Strictest first. */
 export const PROFILES: Readonly<Record<'strict' | 'standard' | 'mapped-root', Profile>> = {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { effectiveJson } from './effective.ts';
+import { executorSandbox } from './executor.ts';
 import { violations } from './invariants.ts';
 import { PROFILES } from './profiles.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -34,6 +35,20 @@ test.each([
   ['half a byte', { limits: { ...STANDARD.limits, memoryBytes: 0.5 } }, /memoryBytes is 0.5/],
   ['no end of processes', { limits: { ...STANDARD.limits, pids: Infinity } }, /pids is Infinity/],
   ['a negative wall time', { limits: { ...STANDARD.limits, wallTimeMs: -1 } }, /wallTimeMs is -1/],
+  ['egress to nowhere', { network: 'egress' }, /egress lists no host:port/],
+  ['an empty list for egress', { network: 'egress', egress: [] }, /egress lists no host:port/],
+  ['a list without egress', { egress: ['a.org:443'] }, /egress is a list, but network is none/],
+  ['a place that is none', { network: 'egress', egress: ['a.org:443', 'b.org'] }, /egress has "b.org"/],
+  [
+    'an executor that would be host root',
+    { executors: [{ ...STANDARD, index: 2, isolation: 'namespace', pids: 1 }] },
+    /^executor 2: .*host root/,
+  ],
+  [
+    'an executor without processes',
+    { executors: [{ ...STANDARD, index: 1, pids: 0 }] },
+    /^executor 1: pids is 0/,
+  ],
 ])('a sandbox can’t have %s', (_name, change, problem) => {
   // As read from outside, where types promise nothing.
   const sandbox: Sandbox = JSON.parse(JSON.stringify({ ...STANDARD, ...change }), (key, value: unknown) =>
@@ -52,4 +67,25 @@ test('what is reported is canonical JSON with the words of the extension', () =>
       '"log_bytes":1048576,"memory_bytes":1073741824,"open_files":1024,"pids":100,"queue_time_ms":null,"wall_time_ms":null},' +
       '"network":"none","privilege":"root-capless","rootfs":"ephemeral"}',
   );
+});
+
+test('egress is reported in one order, and only where it is', () => {
+  const sandbox: Sandbox = { ...STANDARD, network: 'egress', egress: ['b.org:80', 'a.org:443'] };
+  expect(violations(sandbox)).toEqual([]);
+  expect(effectiveJson(sandbox)).toContain('"compat":[],"egress":["a.org:443","b.org:80"],"isolation"');
+});
+
+test('an executor has its own sandbox, or that of all, with nothing about others', () => {
+  const { limits, ...own } = STANDARD;
+  const strict = { ...own, ...PROFILES.strict, profile: 'strict' };
+  const sandbox: Sandbox = {
+    ...STANDARD,
+    network: 'egress',
+    egress: ['a.org:443'],
+    executors: [{ ...strict, index: 2, pids: 7 }],
+    rules: ['lab'],
+  };
+  expect(executorSandbox(sandbox, 0)).toEqual({ ...STANDARD, network: 'egress', egress: ['a.org:443'] });
+  expect(executorSandbox(sandbox, 2)).toEqual({ ...strict, limits: { ...limits, pids: 7 } });
+  expect(executorSandbox(STANDARD, 5)).toEqual(STANDARD);
 });

@@ -1,12 +1,29 @@
 /** The resolved, backend-neutral description of one task's isolation: what will be enforced. Pure data. */
-export interface Sandbox {
+export interface Sandbox extends ExecutorSandbox {
+  readonly limits: Limits;
+  /** What isn't the same for every executor; see `executorSandbox`. */
+  readonly executors?: readonly ExecutorException[];
+  /** Ids of the site's rules that decided something of it. */
+  readonly rules?: readonly string[];
+}
+
+/** The part of a sandbox that each executor may have otherwise. */
+export interface ExecutorSandbox {
+  /** The preset that it began with. */
   readonly profile: string;
   readonly isolation: Isolation;
   readonly privilege: Privilege;
   readonly network: NetworkMode;
+  /** What may be reached, as `host:port`; there where `network` is `egress`, and only there. */
+  readonly egress?: readonly string[];
   readonly rootfs: RootFs;
   readonly compat: readonly Compat[];
-  readonly limits: Limits;
+}
+
+export interface ExecutorException extends ExecutorSandbox {
+  /** From 0. */
+  readonly index: number;
+  readonly pids: number;
 }
 
 /** Strongest first. */

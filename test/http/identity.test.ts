@@ -96,7 +96,7 @@ describe('with authentication', () => {
       organization: { name: 'O', url: 'https://example.org' },
       version: '0.1.0',
       type: { group: 'org.ga4gh', artifact: 'tes', version: '1.1.0' },
-      tesResources_backend_parameters: [],
+      tesResources_backend_parameters: expect.arrayContaining(['sandbox_profile', 'sandbox_network']),
     });
     expect((await rig.request('/service-info', { headers: as('ada') })).json).toMatchObject({
       storage: ['file:///data'],

@@ -9,11 +9,12 @@ import { BulkheadError } from '../../src/errors.ts';
 import type { HttpServerOptions } from '../../src/http/options.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { admit } from '../../src/policy/admission.ts';
-import { DEFAULT_SITE_POLICY } from '../../src/policy/site.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
+import { SUPPORTED_PARAMETERS } from '../../src/policy/parameter-key.ts';
 import { createScriptedEngine } from '../doubles/scripted-engine.ts';
 import type { ScriptedEngine } from '../doubles/scripted-engine.ts';
+import { admissionRequest } from '../doubles/site.ts';
 
 export interface Rig {
   readonly address: string;
@@ -54,8 +55,6 @@ export interface AnswerBody {
 
 export const TASK = { executors: [{ image: 'alpine', command: ['true'] }] };
 
-const MACHINE = { cpuCores: 4, memoryBytes: 2 ** 34, diskBytes: 2 ** 38 };
-
 export async function startRig(
   options: Partial<HttpServerOptions> & { engine?: ScriptedEngine } = {},
 ): Promise<Rig> {
@@ -64,8 +63,7 @@ export async function startRig(
   const engine = options.engine ?? createScriptedEngine();
   const app = createHttpServer({
     authenticator: createNoneAuthenticator(),
-    admit: async (document, principal) =>
-      admit({ site: DEFAULT_SITE_POLICY, document, principal, machine: MACHINE, unenforced: [] }),
+    admit: async (document, principal) => admit(admissionRequest(document, principal)),
     serviceInfo: {
       id: 'org.example.bulkhead',
       name: 'B',
@@ -73,7 +71,7 @@ export async function startRig(
       version: '0.1.0',
     },
     storageLocations: ['file:///data'],
-    parameterKeys: [],
+    parameterKeys: SUPPORTED_PARAMETERS,
     logger: false,
     now: () => Date.now(),
     newId: () => randomUUID(),

@@ -2,6 +2,7 @@ import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
 import { enforcementProblem } from '../../policy/enforcement.ts';
+import { executorSandbox } from '../../sandbox/executor.ts';
 import type { Evidence } from '../../sandbox/sandbox.ts';
 import type { LinkedInputs } from '../../warden/warden.ts';
 import type { Attempt, Backend, ExecutorExit, ExecutorStart } from '../backend.ts';
@@ -244,7 +245,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
       counters,
       killed: killed?.reason,
       command,
-      sandbox: attempt.sandbox,
+      sandbox: executorSandbox(attempt.sandbox, index),
       stderr,
     });
     const result = { ...explained, startedAt, endedAt: Math.max(exit.endedAt, startedAt), stdout };

@@ -1,5 +1,5 @@
 import { BulkheadError } from '../../errors.ts';
-import type { Isolation, Sandbox } from '../../sandbox/sandbox.ts';
+import type { Isolation, NetworkMode, Sandbox } from '../../sandbox/sandbox.ts';
 import { seccompProfile, type SeccompProfile } from './seccomp.ts';
 
 /** Everything that the runtime specification of one executor depends on; nothing is looked up. */
@@ -35,13 +35,18 @@ export const INIT_PATH = '/.bulkhead-init';
 
 const ID_RANGE = 65_536;
 
-/** A user namespace there is always, also where less was asked for. */
-const MADE_HERE: readonly Isolation[] = ['userns', 'namespace'];
+/** What this makes of the vocabulary; the rest is refused. A user namespace there is always, also where less was asked for. */
+export const OCI_ABILITIES = {
+  isolations: ['userns', 'namespace'],
+  networks: ['none'],
+} as const satisfies { readonly isolations: readonly Isolation[]; readonly networks: readonly NetworkMode[] };
+const { isolations: MADE_HERE }: { readonly isolations: readonly Isolation[] } = OCI_ABILITIES;
+const NETWORKS_HERE: readonly NetworkMode[] = OCI_ABILITIES.networks;
 
 /**
  * A sandbox as an OCI runtime specification: pure, so that golden tests show every field, and so that one can be
  * printed for a task that never runs. Throws `runtime` for isolation that is stronger than what this makes, so that none
- * is weakened silently. Source: OCI runtime specification 1.0.2, config.md and config-linux.md.
+ * is weakened silently, and for a network that it doesn't make. Source: OCI runtime specification 1.0.2, config.md and config-linux.md.
  */
 export function compile(spec: ExecutorSpec): RuntimeSpec {
   const { sandbox } = spec;
@@ -49,6 +54,11 @@ export function compile(spec: ExecutorSpec): RuntimeSpec {
     throw new BulkheadError(
       'runtime',
       `the sandbox's isolation is ${sandbox.isolation}, and this backend makes ${MADE_HERE.join(' and ')} only`,
+    );
+  if (!NETWORKS_HERE.includes(sandbox.network))
+    throw new BulkheadError(
+      'runtime',
+      `the sandbox's network is ${sandbox.network}, and this backend makes ${NETWORKS_HERE.join(' and ')} only`,
     );
   const capabilities = sandbox.privilege === 'root-mapped' ? ROOT_MAPPED_CAPABILITIES : [];
   return {

@@ -1,5 +1,6 @@
 import type { SealedExecutor, SeedFile } from '../../warden/warden.ts';
 import { BulkheadError } from '../../errors.ts';
+import { executorSandbox } from '../../sandbox/executor.ts';
 import type { Attempt } from '../backend.ts';
 import { SPARE_HOME, environment, hostsFile, workdir } from './environment.ts';
 import type { OciHandle } from './handle.ts';
@@ -11,6 +12,7 @@ export function executorRequest(handle: OciHandle, attempt: Attempt, index: numb
   const prepared = handle.executors[index];
   if (!executor || !prepared) throw new BulkheadError('internal', `the task has no executor ${index}`);
   const { user, home, image } = prepared;
+  const sandbox = executorSandbox(attempt.sandbox, index);
   const cwd = workdir(executor, image.config.workdir);
   const hostname = attempt.taskId.slice(0, 32);
   const isShared = (path: string): boolean =>
@@ -25,7 +27,7 @@ export function executorRequest(handle: OciHandle, attempt: Attempt, index: numb
     imageDigest: image.digest,
     merged: prepared.merged,
     spec: {
-      sandbox: attempt.sandbox,
+      sandbox,
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
       command: executor.command,
       env: environment(image.config.env, executor, home),
@@ -34,7 +36,7 @@ export function executorRequest(handle: OciHandle, attempt: Attempt, index: numb
     },
     folders,
     files: seedFiles(hostname, prepared.user, home).filter(({ path }) => !isShared(path)),
-    logBytes: attempt.sandbox.limits.logBytes,
+    logBytes: sandbox.limits.logBytes,
     stdin: executor.stdin ?? '',
     stdout: executor.stdout ?? '',
     stderr: executor.stderr ?? '',

@@ -1,5 +1,7 @@
 import { BulkheadError } from '../../errors.ts';
 import type { ResolvedImage } from '../../images/images.ts';
+import { executorSandbox } from '../../sandbox/executor.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import type { TesExecutor } from '../../tes/task.ts';
 import type { Attempt } from '../backend.ts';
 import type { OciBackendOptions } from './config.ts';
@@ -41,14 +43,19 @@ export async function prepareImages(
       acquired.add(image.digest);
     }
     const executors = await Promise.all(
-      attempt.document.executors.map((executor) =>
-        prepareExecutor(facts, attempt, executor, find(resolved, executor.image)),
+      attempt.document.executors.map((executor, index) =>
+        prepareExecutor(
+          facts,
+          executorSandbox(attempt.sandbox, index),
+          executor,
+          find(resolved, executor.image),
+        ),
       ),
     );
     const extra = await missingWorkdirs(facts, attempt.document.executors, executors);
     const trees = workspaceTrees(attempt.document, [
       ...extra,
-      ...(attempt.sandbox.rootfs === 'readonly' ? writableFolders(executors) : []),
+      ...(hasReadonlyRoot(attempt) ? writableFolders(executors) : []),
     ]);
     return {
       executors: await Promise.all(
@@ -68,12 +75,12 @@ export async function prepareImages(
 
 async function prepareExecutor(
   facts: ImageFacts,
-  attempt: Attempt,
+  sandbox: Sandbox,
   executor: TesExecutor,
   image: ResolvedImage,
 ): Promise<Omit<PreparedExecutor, 'merged'>> {
   const own = await facts.user(image.digest, image.config.user);
-  const isRefusedRoot = own.uid === 0 && attempt.sandbox.privilege === 'nonroot';
+  const isRefusedRoot = own.uid === 0 && sandbox.privilege === 'nonroot';
   const user = isRefusedRoot
     ? { uid: NONROOT_ID, gid: NONROOT_ID, additionalGids: [], home: '/', name: undefined }
     : own;
@@ -81,13 +88,17 @@ async function prepareExecutor(
   const setsHome =
     executor.env?.['HOME'] !== undefined || image.config.env.some((entry) => entry.startsWith('HOME='));
   const isWritable =
-    setsHome ||
-    (attempt.sandbox.rootfs === 'ephemeral' && (await facts.folder(image.digest, home)).owner === uid);
+    setsHome || (sandbox.rootfs === 'ephemeral' && (await facts.folder(image.digest, home)).owner === uid);
   return {
     image,
     user: { uid, gid, additionalGids, home, hasName: user.name !== undefined },
     home: isWritable ? home : SPARE_HOME,
   };
+}
+
+/** Shared folders are shared by all executors. */
+function hasReadonlyRoot({ document, sandbox }: Attempt): boolean {
+  return document.executors.some((_, index) => executorSandbox(sandbox, index).rootfs === 'readonly');
 }
 
 /** A working directory that no image has is the task's own, shared like a volume. */
