@@ -17,7 +17,6 @@ function looks(count: number): { image: string; command: string[] }[] {
 }
 
 function seen(task: TesTask): string[][] {
-  if (task.state !== 'COMPLETE') console.log(JSON.stringify(task.logs, undefined, 1));
   return (task.logs?.[0]?.logs ?? []).map(({ stdout = '' }) => stdout.trim().split('\n').slice(0, 2));
 }
 
