@@ -16,9 +16,8 @@ export function assembled(
 ): Sandbox {
   const [first] = executors;
   if (first === undefined) throw new BulkheadError('internal', 'a task without an executor has no sandbox');
-  const own = (executor: ExecutorResolution): string => JSON.stringify([executor.sandbox, executor.pids]);
   const exceptions = executors.flatMap((executor, index): ExecutorException[] =>
-    own(executor) === own(first) ? [] : [{ ...executor.sandbox, index, pids: executor.pids }],
+    isSame(executor, first) ? [] : [{ ...executor.sandbox, index, pids: executor.pids }],
   );
   const rules = decidingRules(task, executors);
   return {
@@ -27,6 +26,10 @@ export function assembled(
     ...(exceptions.length === 0 ? {} : { executors: exceptions }),
     ...(rules.length === 0 ? {} : { rules }),
   };
+}
+
+function isSame(one: ExecutorResolution, other: ExecutorResolution): boolean {
+  return JSON.stringify([one.sandbox, one.pids]) === JSON.stringify([other.sandbox, other.pids]);
 }
 
 function limitsOf(

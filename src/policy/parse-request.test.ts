@@ -139,13 +139,16 @@ describe('tags', () => {
   });
 
   test.each([
-    ['sandbox_network', 'none', 'open', '"open"', '"none"'],
-    ['sandbox_profile', 'strict', 'own', '"own"', '"strict"'],
-    ['sandbox_timeout', '1h', '2h', '"2h"', '"1h"'],
+    ['sandbox_network', 'none', 'open', 'open', 'none'],
+    ['sandbox_profile', 'strict', 'own', 'own', 'strict'],
+    ['sandbox_timeout', '60m', '2h', '2h', '1h'],
   ])('may not say of %s what the parameters don’t', (key, parameter, tag, theirs, ours) => {
     const { refusals } = parse({ parameters: { [key]: parameter }, tags: { [key]: tag } });
     expect(refusals).toEqual([
-      { field: `/tags/${key}`, problem: `asked ${theirs}, and ${AT}${key} asks ${ours}: ask once` },
+      {
+        field: `/tags/${key}`,
+        problem: `asked ${key}=${theirs}, and ${AT}${key} asks ${key}=${ours}: ask once`,
+      },
     ]);
   });
 

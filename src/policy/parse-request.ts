@@ -123,24 +123,16 @@ class Reader {
     } else if (asks.profile === undefined) {
       asks.profile = { value: name, at, as: `${formatKey(key)}=${name}` };
     } else if (asks.profile.value !== name) {
-      this.#conflict(at, name, asks.profile.value, asks.profile.at);
+      this.#conflict(at, { as: `${formatKey(key)}=${name}` }, asks.profile);
     }
   }
 
-  #askField<F extends Field>(asks: Draft, field: F, key: ParameterKey, text: string, at: string): void {
-    const scale = SCALES[field];
-    const value = scale.parse(text);
-    if (value === undefined) {
-      this.#refuse(at, `asked ${shown(text)}; must be ${scale.expectation}`);
-      return;
-    }
+  #askField(asks: Draft, field: Field, key: ParameterKey, text: string, at: string): void {
+    const asked = readAsked(field, key, text, at);
     const before = asks.fields[field];
-    if (before === undefined) {
-      const asked: Asked<Values[F]> = { value, at, as: `${formatKey(key)}=${scale.format(value)}` };
-      asks.fields = { ...asks.fields, [field]: asked };
-    } else if (scale.format(before.value) !== scale.format(value)) {
-      this.#conflict(at, text, scale.format(before.value), before.at);
-    }
+    if (asked === undefined) this.#refuse(at, `asked ${shown(text)}; must be ${SCALES[field].expectation}`);
+    else if (before === undefined) asks.fields = { ...asks.fields, [field]: asked };
+    else if (before.as !== asked.as) this.#conflict(at, asked, before);
   }
 
   /** A list of places is a wish to reach them. */
@@ -154,13 +146,24 @@ class Reader {
     }
   }
 
-  #conflict(at: string, text: string, before: string, where: string): void {
-    this.#refuse(at, `asked ${shown(text)}, and ${where} asks ${shown(before)}: ask once`);
+  #conflict(at: string, { as }: { readonly as: string }, before: Asked<unknown>): void {
+    this.#refuse(at, `asked ${as}, and ${before.at} asks ${before.as}: ask once`);
   }
 
   #refuse(field: string, problem: string): void {
     this.#refusals.push({ field, problem });
   }
+}
+
+function readAsked<F extends Field>(
+  field: F,
+  key: ParameterKey,
+  text: string,
+  at: string,
+): Asked<Values[F]> | undefined {
+  const scale = SCALES[field];
+  const value = scale.parse(text);
+  return value === undefined ? undefined : { value, at, as: `${formatKey(key)}=${scale.format(value)}` };
 }
 
 const UNKNOWN = `is no sandbox parameter that this server knows, and ignoring it could weaken the sandbox; known are ${SUPPORTED_PARAMETERS.join(', ')}, each for a single executor with its index behind (.0 is the first)`;
