@@ -52,15 +52,5 @@ export const EXECUTOR_FIELDS = [
 /** Which hold for all executors together. */
 export const TASK_FIELDS = ['timeout', 'cpu_cores', 'ram_gb', 'disk_gb'] as const satisfies readonly Field[];
 
-/** Of which a profile is a preset. */
-export const PROFILE_FIELDS = [
-  'isolation',
-  'privilege',
-  'network',
-  'egress',
-  'rootfs',
-  'compat',
-] as const satisfies readonly Field[];
-
 /** Some of the fields: what somebody asks for, or gets unless it asks, or may have at most. */
 export type Grants = { readonly [F in Field]?: Values[F] | undefined };
