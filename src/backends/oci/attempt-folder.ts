@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { appendFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evidence } from '../../sandbox/sandbox.ts';
@@ -75,11 +75,13 @@ function readNotes(path: string): Map<string, string> {
 }
 
 async function part(path: string, offset: number, maxBytes: number): Promise<Uint8Array> {
-  const file = await open(path, 'r').catch(() => undefined);
+  // Followers ask often, and mostly there is nothing new.
+  const length = Math.min(maxBytes, (statSync(path, { throwIfNoEntry: false })?.size ?? 0) - offset);
+  const file = length > 0 ? await open(path, 'r').catch(() => undefined) : undefined;
   if (!file) return new Uint8Array();
   try {
-    const buffer = new Uint8Array(maxBytes);
-    const { bytesRead } = await file.read(buffer, 0, maxBytes, offset);
+    const buffer = new Uint8Array(length);
+    const { bytesRead } = await file.read(buffer, 0, length, offset);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
