@@ -296,12 +296,15 @@ export function createContainers(options: ContainerOptions) {
     if (isDead && existsSync(state)) {
       try {
         // What the runtime's `delete` does for a dead container, without a process of its own for it.
-        await hand.run(`removing ${container}`, [
-          ...cgroups.map(step.rmdir),
-          step.unlink(join(state, 'state.json')),
-          step.rmdir(state),
-          ...rest,
-        ]);
+        await hand.run(
+          `removing ${container}`,
+          step.brief([
+            ...cgroups.map(step.rmdir),
+            step.unlink(join(state, 'state.json')),
+            step.rmdir(state),
+            ...rest,
+          ]),
+        );
         return true;
       } catch {
         // Such as a cgroup that is busy for a moment: the runtime knows how to wait.

@@ -36,10 +36,11 @@ my %STEPS = (
     mkdir => \&step_mkdir, write => \&step_write, standin => \&step_standin,
     chdir => \&step_chdir, mount => \&step_mount, umount => \&step_umount, idmap => \&step_idmap,
     allocate => \&step_allocate, sync => \&step_sync, rmdir => \&step_rmdir, unlink => \&step_unlink,
-    exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, copyout => \&step_copyout,
+    brief => sub { }, exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, copyout => \&step_copyout,
 );
 my $LOCK_SECONDS = 30;
 my $lock;
+my $patience = 1;
 my $output = '';
 
 main();
@@ -62,11 +63,13 @@ sub main {
     my %requests;    # by the process that does it
     while (1) {
         while (defined(my $request = take_netstring(\$buffer))) {
+            next if is_brief($request) && run_request($request, 1);
             my $pid = fork;
             if (!defined $pid) {
                 answer((fields($request))[0], 'fork', $!);
             } elsif ($pid == 0) {
-                run_request($request);
+                $SIG{CHLD} = 'DEFAULT';
+                run_request($request, 400);
                 _exit(0);
             } else {
                 $requests{$pid} = (fields($request))[0];
@@ -108,9 +111,14 @@ sub take_lock {
     warn "bulkhead: a step of an earlier server is still under way after $LOCK_SECONDS s; going on\n";
 }
 
+# Its first step says that all of it is done in less time than a process is made in.
+sub is_brief { return (fields((fields($_[0]))[1]))[0] eq 'brief' }
+
+# What is busy is tried so many times, some milliseconds apart. False where it was busy at the first and only try: nothing was
+# answered then, and all of it may be done again.
 sub run_request {
-    my ($request) = @_;
-    $SIG{CHLD} = 'DEFAULT';
+    my ($request, $tries) = @_;
+    ($patience, $output) = ($tries, '');
     my ($id, @steps) = fields($request);
     for my $step (@steps) {
         my ($name, @arguments) = fields($step);
@@ -118,11 +126,13 @@ sub run_request {
         my $failure = $code ? eval { local $! = 0; $code->($id, @arguments); 1 } ? undef : $@ : "unknown step\n";
         if (defined $failure) {
             my ($errno, $text) = ref $failure ? @$failure : (0, $failure);
+            return 0 if $errno == EBUSY && $tries == 1;
             answer($id, $name, $errno, $text);
-            return;
+            return 1;
         }
     }
     answer($id, 'ok', 0, $output);
+    return 1;
 }
 
 # --- netstrings -------------------------------------------------------------------------------------------------
@@ -217,9 +227,9 @@ sub step_allocate {
 # rmdir PATH: what isn't there is no failure. A control group is busy until the last of its processes is quite gone.
 sub step_rmdir {
     my (undef, $path) = @_;
-    for my $try (1 .. 100) {
+    for my $try (1 .. $patience) {
         return if rmdir $path or $! == ENOENT;
-        fail("rmdir $path") if $! != EBUSY or $try == 100;
+        fail("rmdir $path") if $! != EBUSY or $try == $patience;
         select undef, undef, undef, 0.005;
     }
 }
@@ -250,9 +260,9 @@ sub step_mount {
 # word, holds its root for a moment more.
 sub step_umount {
     my (undef, $target, $flags) = @_;
-    for my $try (1 .. 400) {
+    for my $try (1 .. $patience) {
         return if syscall($SYS{umount2}, $target, $flags + 0) == 0 or $! == EINVAL or $! == ENOENT;
-        fail("umount $target") if $! != EBUSY or $try == 400;
+        fail("umount $target") if $! != EBUSY or $try == $patience;
         select undef, undef, undef, 0.005;
     }
 }

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { lstat, mkdtemp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { lstat, mkdtemp, mkdir, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -51,6 +52,27 @@ describe("the warden's hand", () => {
       Array.from({ length: 30 }, (_, at) => hand.run('echo', [step.exec('/bin/echo', [String(at)])])),
     );
     expect(answers.map((answer) => answer.trim())).toEqual(Array.from({ length: 30 }, (_, at) => String(at)));
+  });
+
+  it('does what is brief itself; what is busy waits in a process of its own, and holds nobody up', async () => {
+    const [mounted, removed] = [join(folder, 'mounted'), join(folder, 'removed')];
+    await mkdir(removed);
+    await hand.run('test', [step.mkdir(mounted, 0o700, 0, 0), step.mount('tmpfs', mounted, 'tmpfs', 0, '')]);
+    const file = await open(join(mounted, 'file'), 'w');
+    let isDone = false;
+    const ended = hand
+      .run('unmounting', step.brief([step.umount(mounted), step.rmdir(mounted)]))
+      .then(() => (isDone = true));
+    try {
+      await hand.run('test', step.brief([step.rmdir(removed), step.rmdir(removed)]));
+      expect([isDone, existsSync(removed), existsSync(join(mounted, 'file'))]).toEqual([false, false, true]);
+    } finally {
+      await file.close();
+    }
+    await ended;
+    expect(existsSync(mounted)).toBe(false);
+    const failed = hand.run('removing', step.brief([step.rmdir(folder)]));
+    await expect(failed).rejects.toMatchObject({ message: expect.stringContaining('rmdir') });
   });
 
   it('never writes through a symbolic link', async () => {

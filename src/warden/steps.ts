@@ -15,6 +15,14 @@ export const MNT_DETACH = 2;
 /** Attributes of mount_setattr(2). */
 export const MOUNT_ATTR = { rdonly: 1, nosuid: 2, nodev: 4 } as const;
 
+/**
+ * Before steps that are done in less time than a process is made in: the hand does them itself, and only where something
+ * is busy in a process that waits for it. All of them may be done again.
+ */
+export function brief(steps: readonly Step[]): Step[] {
+  return [['brief'], ...steps];
+}
+
 export function mkdir(path: string, mode: number, uid: number, gid: number): Step {
   return ['mkdir', absolute(path), octal(mode), whole(uid), whole(gid)];
 }
