@@ -1,13 +1,9 @@
 import { isIP } from 'node:net';
 import { sep } from 'node:path';
+import type { Contradiction } from './contradiction.ts';
 import { isLoopback } from './loopback.ts';
+import { policyContradictions } from './policy-contradictions.ts';
 import type { Config } from './schema.ts';
-
-export interface Contradiction {
-  /** The dotted keys that contradict each other; the first is where the error is shown. */
-  readonly paths: readonly string[];
-  readonly problem: string;
-}
 
 /** What is right key by key, but not together. `isSet` tells whether a key was written rather than a default. */
 export function contradictions(config: Config, isSet: (path: string) => boolean): Contradiction[] {
@@ -15,8 +11,7 @@ export function contradictions(config: Config, isSet: (path: string) => boolean)
     ...openDoors(config),
     ...withoutEffect(config, isSet),
     ...exposedData(config),
-    ...defaultsAboveCeilings(config),
-    ...exceptionsToNothing(config),
+    ...policyContradictions(config),
     ...sizes(config),
     ...registries(config),
     ...privateAddresses(config),
@@ -71,28 +66,6 @@ function exposedData(config: Config): Contradiction[] {
 
 function isWithin(inner: string, outer: string): boolean {
   return inner === outer || inner.startsWith(outer.endsWith(sep) ? outer : outer + sep);
-}
-
-function defaultsAboveCeilings(config: Config): Contradiction[] {
-  const { defaults, ceilings } = config.policy;
-  const words = ['cpu_cores', 'ram_gb', 'disk_gb'] as const;
-  return words
-    .filter((word) => defaults[word] > (ceilings[word] ?? Infinity))
-    .map((word) => ({
-      paths: [`policy.defaults.${word}`, `policy.ceilings.${word}`],
-      problem: `is above policy.ceilings.${word}: a task that asks for nothing would be refused. Lower the default or raise the ceiling`,
-    }));
-}
-
-function exceptionsToNothing({ policy }: Config): Contradiction[] {
-  if (policy.require_enforced || policy.may_be_unenforced.length === 0) return [];
-  return [
-    {
-      paths: ['policy.may_be_unenforced', 'policy.require_enforced'],
-      problem:
-        'is set, but policy.require_enforced is not, so everything may be unenforced. Set policy.require_enforced, or remove the key',
-    },
-  ];
 }
 
 function sizes(config: Config): Contradiction[] {

@@ -1,9 +1,12 @@
+import { namedItem } from './key-path.ts';
 import type { SchemaNode } from './key-path.ts';
 
 /** What may be written for a key, for people: `a whole number from 0 to 65535`. */
 export function expectation(node: SchemaNode): string {
   if (node.properties !== undefined) return 'a group of keys';
   if (node.items !== undefined) return `a list, each item ${expectation(node.items)}`;
+  const named = namedItem(node);
+  if (named !== undefined) return `a group of names, under each ${expectation(named)}`;
   if (node.enum !== undefined) return `one of ${node.enum.map(String).join(', ')}`;
   if (node.anyOf !== undefined) return node.anyOf.map(expectation).join(' or ');
   if (node.const !== undefined) return JSON.stringify(node.const).replaceAll('"', '');

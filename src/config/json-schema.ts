@@ -1,3 +1,4 @@
+import { namedItem } from './key-path.ts';
 import type { SchemaNode } from './key-path.ts';
 import { configTree } from './schema.ts';
 
@@ -9,6 +10,8 @@ export function configJsonSchema(): Record<string, unknown> {
 /** The schema describes what the program reads, where every key with a default is there. */
 function withoutDefaulted(node: SchemaNode): SchemaNode {
   if (node.items !== undefined) return { ...node, items: withoutDefaulted(node.items) };
+  const named = namedItem(node);
+  if (named !== undefined) return { ...node, additionalProperties: withoutDefaulted(named) };
   if (node.properties === undefined) return { ...node };
   const { required = [], ...rest } = node;
   const properties = Object.entries(node.properties);

@@ -10,6 +10,9 @@ export interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly required?: readonly string[] | undefined;
   readonly items?: SchemaNode;
+  /** Of a group of names that the operator chooses, what stands under each; `false` of a group of keys. */
+  readonly additionalProperties?: SchemaNode | boolean;
+  readonly propertyNames?: { readonly pattern: string };
   readonly anyOf?: readonly SchemaNode[];
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
@@ -45,6 +48,11 @@ export function undotted(path: string): KeyPath {
 /** As a JSON pointer (RFC 6901). */
 export function pointer(path: KeyPath): string {
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** What stands under each name, where the operator chooses the names. */
+export function namedItem({ additionalProperties: item }: SchemaNode): SchemaNode | undefined {
+  return typeof item === 'object' ? item : undefined;
 }
 
 /** The schema of a key; undefined where there is no such key. */

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { Value } from 'typebox/value';
-import { dotted, isRecord, nodeAt, ownProperty } from './key-path.ts';
+import { dotted, isRecord, namedItem, nodeAt, ownProperty } from './key-path.ts';
 import type { KeyPath, SchemaNode } from './key-path.ts';
 import { expectation } from './expectation.ts';
 import { parseDuration } from '../sandbox/duration.ts';
@@ -36,6 +36,8 @@ export function readValue(
   if (written === null || written === undefined) return undefined;
   if (node.properties !== undefined) return readGroup(node, node.properties, written, path, source, faults);
   if (node.items !== undefined) return readList(node, node.items, written, path, source, faults);
+  const item = namedItem(node);
+  if (item !== undefined) return readNamed(node, item, written, path, source, faults);
   const read = readLeaf(node, written, source.base);
   if (read === undefined) {
     const hint = typeof written === 'number' && node.type === 'string' ? '; put it in quotes' : '';
@@ -124,6 +126,33 @@ function readList(
   const faultsBefore = faults.length;
   const read = written.map((item: unknown, index) => readItem(items, item, [...path, index], source, faults));
   return faults.length > faultsBefore ? undefined : read;
+}
+
+/** Groups under names that the operator chooses; each is complete, as an item of a list is. */
+function readNamed(
+  node: SchemaNode,
+  item: SchemaNode,
+  written: unknown,
+  path: KeyPath,
+  source: Source,
+  faults: Fault[],
+): unknown {
+  if (!isRecord(written)) {
+    faults.push({
+      path,
+      origin: source.originOf(path),
+      problem: `${shown(written)} is not ${expectation(node)}`,
+    });
+    return undefined;
+  }
+  const pattern = node.propertyNames?.pattern ?? '';
+  const entries = Object.entries(written).map(([name, value]): [string, unknown] => {
+    const at = [...path, name];
+    if (!new RegExp(pattern, 'u').test(name))
+      faults.push({ path: at, origin: source.originOf(at), problem: `is not a name of the form ${pattern}` });
+    return [name, readItem(item, value ?? {}, at, source, faults)];
+  });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
 function readItem(items: SchemaNode, item: unknown, path: KeyPath, source: Source, faults: Fault[]): unknown {

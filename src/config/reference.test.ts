@@ -19,5 +19,10 @@ test('the JSON Schema is plain JSON and demands no key', () => {
   expect(JSON.parse(JSON.stringify(schema))).toMatchObject({ type: 'object', additionalProperties: false });
   expect(JSON.stringify(schema)).not.toContain('~kind');
   const required = [...JSON.stringify(schema).matchAll(/"required":\[[^\]]*\]/g)].map(([found]) => found);
-  expect(required).toEqual(['"required":["location"]', '"required":["prefix"]', '"required":["path"]']);
+  expect(required).toEqual([
+    '"required":["location"]',
+    '"required":["prefix"]',
+    '"required":["path"]',
+    '"required":["id"]',
+  ]);
 });

@@ -1,5 +1,5 @@
 import { expectation } from './expectation.ts';
-import { dotted, everyKey } from './key-path.ts';
+import { dotted, everyKey, namedItem } from './key-path.ts';
 import type { SchemaNode } from './key-path.ts';
 import { configTree } from './schema.ts';
 import { variableName } from './text-layer.ts';
@@ -52,20 +52,20 @@ function entry(path: readonly string[], node: SchemaNode): string[] {
 }
 
 function itemKeys(node: SchemaNode): string[] {
-  const properties = node.items?.properties;
-  if (properties === undefined) return [];
-  const rows = Object.entries(properties).map(
-    ([name, key]) =>
-      `| \`${name}\` | ${key.description ?? ''} | ${cell(valueOf(key))} | ${cell(defaultOf(key))} |`,
-  );
+  const item = node.items ?? namedItem(node);
+  if (item?.properties === undefined) return [];
+  const rows = everyKey(item).map(({ path, node: key }) => {
+    const cells = key.properties === undefined ? [valueOf(key), defaultOf(key)].map(cell) : ['', ''];
+    return `| \`${dotted(path)}\` | ${[key.description ?? '', ...cells].join(' | ')} |`;
+  });
   return ['', '| Key of an item | | Value | Default |', '|---|---|---|---|', ...rows];
 }
 
 function valueOf(node: SchemaNode): string {
-  if (node.items?.properties !== undefined) {
-    return `a list of groups of ${Object.keys(node.items.properties)
-      .map((name) => `\`${name}\``)
-      .join(', ')}`;
+  const item = node.items ?? namedItem(node);
+  if (item?.properties !== undefined) {
+    const keys = Object.keys(item.properties).map((name) => `\`${name}\``);
+    return `${node.items === undefined ? 'names, under each a group' : 'a list of groups'} of ${keys.join(', ')}`;
   }
   if (node.items !== undefined) return `a list, each item ${valueOf(node.items)}`;
   return node.pattern === undefined ? expectation(node) : `text of the form \`${node.pattern}\``;

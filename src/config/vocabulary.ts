@@ -4,7 +4,7 @@
  * a text becomes that value.
  */
 import { Type } from 'typebox';
-import type { TProperties, TSchema } from 'typebox';
+import type { Static, TProperties, TSchema } from 'typebox';
 import type { Milliseconds } from '../sandbox/duration.ts';
 import type { Bytes, SizeOrPercent } from './quantity.ts';
 
@@ -167,6 +167,22 @@ export function choice<const T extends string>(
 /** Lists of different origins are never merged: the one of highest precedence stands. */
 export function list<T extends TSchema>(description: string, items: T, written: readonly unknown[] = []) {
   return Type.Array(items, { description, default: written });
+}
+
+/** A list that says something by being there: without one, another key decides. An empty one is a list of nothing. */
+export function optionalList<T extends TSchema>(description: string, items: T) {
+  return Type.Optional(Type.Array(items, { description }));
+}
+
+/** Groups of the same keys by names that the operator chooses. */
+export function group<T extends TSchema>(description: string, name: string, item: T) {
+  return Type.Unsafe<Record<string, Static<T>>>({
+    type: 'object',
+    description,
+    propertyNames: { pattern: name },
+    additionalProperties: item,
+    default: {},
+  });
 }
 
 function withDefault(written: unknown): { default?: unknown } {

@@ -154,7 +154,7 @@ test('law 2: nothing that a task asks for is weakened, nor changed, unless it is
 });
 
 function inFront(site: SitePolicy, ceiling: Preset): SitePolicy {
-  const rule = { id: 'new', match: {}, defaults: {}, ceilings: ceiling, floors: {} };
+  const rule = { id: 'new', match: {}, defaults: {}, ceilings: ceiling, floors: {}, storage: {} };
   return { ...site, rules: [rule, ...site.rules] };
 }
 

@@ -6,7 +6,7 @@ import { SCALES } from './fields.ts';
 import type { Field, Grants, Values } from './fields.ts';
 import { matches } from './match.ts';
 import type { Candidate } from './match.ts';
-import type { Floors, Preset, SitePolicy } from './site.ts';
+import type { Floors, Preset, SitePolicy, StorageGrants } from './site.ts';
 
 /** What one rule says of a task, or, without a rule, the site. */
 export interface Level {
@@ -14,6 +14,7 @@ export interface Level {
   readonly defaults: Preset;
   readonly ceilings: Preset;
   readonly floors: Floors;
+  readonly storage: StorageGrants;
 }
 
 /** Where a value is written. */
@@ -116,7 +117,7 @@ export function profilesOf({ profiles }: Pick<SitePolicy, 'profiles'>): Readonly
 /** As people look it up. */
 export function formatSource({ rule, key }: Source): string {
   if (rule !== undefined) return `rule ${rule}: ${key}`;
-  return /^(?:defaults|ceilings|floors)\./.test(key) ? `policy.${key}` : key;
+  return /^(?:defaults|ceilings|floors|storage)\./.test(key) ? `policy.${key}` : key;
 }
 
 function sourceIn({ rule }: Level, key: string): Source {

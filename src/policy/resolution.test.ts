@@ -41,6 +41,7 @@ function resolved({
       defaults: {},
       ceilings: {},
       floors: {},
+      storage: {},
       ...rule,
     })),
   };
@@ -445,4 +446,55 @@ test('a site that names a profile which doesn’t exist is the operator’s mist
 
 test('a task without an executor is nobody’s', () => {
   expect(() => resolved({ use: [] })).toThrow(expect.objectContaining({ code: 'internal' }));
+});
+
+describe('storage', () => {
+  const task = {
+    inputs: [
+      { url: 'https://lab.org/in/a', path: '/a' },
+      { url: '/data/../etc/passwd', path: '/b' },
+      { url: 's3://secret', content: 'x', path: '/c' },
+      { content: 'y', path: '/d' },
+    ],
+    outputs: [{ url: 'https://lab.org/out/x', path: '/o' }],
+  };
+
+  test('may be anything that the storages of the site have, where the policy has no word on it', () => {
+    expect(problems({ task })).toEqual([]);
+  });
+
+  test('is refused outside of what the site lists, for reading and for writing apart', () => {
+    const site = { storage: { read: ['https://lab.org/in', '/data'], write: [] } };
+    expect(problems({ site, task })).toEqual([
+      '/inputs/1/url: asked to read /data/../etc/passwd, which can be read in more than one way; the ceiling is https://lab.org/in, /data (policy.storage.read)',
+      '/outputs/0/url: asked to write https://lab.org/out/x; the ceiling is nothing (policy.storage.write)',
+    ]);
+  });
+
+  test('is by principal: the first rule with a word on it decides', () => {
+    const given = {
+      task: { outputs: task.outputs },
+      site: { storage: { write: [] } },
+      rules: [
+        { id: 'lab', match: { groups: ['lab'] }, storage: { write: ['https://lab.org/out/'] } },
+        { id: 'eve', match: { subjects: ['eve'] }, storage: { write: ['https://lab.org/eve/'] } },
+      ],
+    };
+    expect(problems({ ...given, principal: { subject: 'ann', groups: ['lab'] } })).toEqual([]);
+    expect(problems({ ...given, principal: { subject: 'eve', groups: [] } })).toEqual([
+      '/outputs/0/url: asked to write https://lab.org/out/x; the ceiling is https://lab.org/eve/ (rule eve: storage.write)',
+    ]);
+    expect(problems(given)).toEqual([
+      expect.stringContaining('the ceiling is nothing (policy.storage.write)'),
+    ]);
+  });
+
+  test('that one image may not have, the task may not', () => {
+    const rules = [{ id: 'odd', match: { images: ['ubuntu'] }, storage: { read: ['/pub'] } }];
+    const given = { rules, task: { inputs: [{ url: '/data/x', path: '/a' }] } };
+    expect(problems({ ...given, use: ['alpine'] })).toEqual([]);
+    expect(problems({ ...given, use: ['alpine', 'ubuntu'] })).toEqual([
+      '/inputs/0/url: asked to read /data/x; the ceiling is /pub (rule odd: storage.read)',
+    ]);
+  });
 });

@@ -11,6 +11,7 @@ import type { ParsedRequest } from './parse-request.ts';
 import { refusalByRule } from './refusing-rule.ts';
 import { resolveExecutor } from './resolve-executor.ts';
 import type { Abilities, ExecutorResolution } from './resolve-executor.ts';
+import { storageRefusals } from './resolve-storage.ts';
 import { resolveTask } from './resolve-task.ts';
 import type { Machine, TaskResolution } from './resolve-task.ts';
 import type { SitePolicy } from './site.ts';
@@ -69,6 +70,7 @@ export function resolve(asked: AdmissionRequest): Resolution {
       ...task.refusals,
       ...parsed.refusals,
       ...executors.flatMap(({ refusals }) => refusals),
+      ...storageRefusals(document, levels),
       ...refusalByRule(site.rules, candidates),
       // No field of the task is at fault: it is the document as a whole that can't be run here.
       ...(lacking === undefined ? [] : [{ field: '', problem: lacking }]),

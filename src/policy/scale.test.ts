@@ -78,6 +78,11 @@ lattice(
   fc.uniqueArray(endpoint, { maxLength: 3, selector: (e) => `${e.host}:${e.port}` }),
 );
 
+test('of two allow-lists, what both allow is allowed, also where neither says it', () => {
+  const [port, host] = [ALLOW_LIST.parse('*:443'), ALLOW_LIST.parse('a.org:*,b.org:80')];
+  expect(ALLOW_LIST.tightest(port ?? [], host ?? [])).toEqual([{ host: 'a.org', port: 443 }]);
+});
+
 test.each([
   ['a ladder', LADDER, ['', 'USERNS', 'userns,userns', 'usern', 'host']],
   ['a subset', SUBSET, ['', 'A', 'd', 'a,d', 'a,a', 'a;b', 'none,a', 'a,none', 'None']],

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../sandbox/endpoint.ts';
-import { formatEndpoint, isCovered, parseEndpoint } from '../sandbox/endpoint.ts';
+import { formatEndpoint, intersection, isCovered, parseEndpoint } from '../sandbox/endpoint.ts';
 import { formatDuration, parseDuration } from '../sandbox/duration.ts';
 
 /** The values of one field and what is tighter among them: a lattice, as the tests of this file show. Pure. */
@@ -76,10 +76,7 @@ export const DURATION: Scale<number | null> = {
 export const ALLOW_LIST: Scale<readonly Endpoint[]> = {
   isWithin: (value, bound) => value.every((each) => isCoveredByAny(each, bound)),
   tightest: (one, other) =>
-    distinct([
-      ...one.filter((each) => isCoveredByAny(each, other)),
-      ...other.filter((each) => isCoveredByAny(each, one)),
-    ]),
+    distinct(one.flatMap((a) => other.map((b) => intersection(a, b)).filter((both) => both !== undefined))),
   loosest: (one, other) => distinct([...one, ...other]),
   parse(text) {
     const parts = text.split(',').map(parseEndpoint);

@@ -11,12 +11,19 @@ export interface SitePolicy extends EnforcementPolicy {
   readonly defaults: SiteDefaults;
   readonly ceilings: Preset;
   readonly floors: Floors;
+  readonly storage: StorageGrants;
   /** The site's own profiles by name, beside the built-in ones, which they can't replace. */
   readonly profiles: Readonly<Record<string, Profile>>;
   /** The first that matches and has a word on a field decides it; what none has a word on is the site's. */
   readonly rules: readonly Rule[];
   /** Tags named as sandbox parameters count as such. */
   readonly tags: boolean;
+}
+
+/** Locations below which a task may read and write; one that is left out is as the storages of the site have it. */
+export interface StorageGrants {
+  readonly read?: readonly string[] | undefined;
+  readonly write?: readonly string[] | undefined;
 }
 
 /** Some of the fields, and a profile for those of its fields that are left out. */
@@ -34,6 +41,7 @@ export interface Rule {
   readonly defaults: Preset;
   readonly ceilings: Preset;
   readonly floors: Floors;
+  readonly storage: StorageGrants;
   /** Why such a task is refused; null: it isn't, whatever a later rule says. */
   readonly refuse?: string | null | undefined;
 }
@@ -75,6 +83,7 @@ export const DEFAULT_SITE_POLICY: SitePolicy = {
   },
   ceilings: {},
   floors: {},
+  storage: {},
   profiles: {},
   rules: [],
   tags: true,

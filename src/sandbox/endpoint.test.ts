@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ANYWHERE, formatEndpoint, isCovered, parseEndpoint } from './endpoint.ts';
+import { ANYWHERE, formatEndpoint, intersection, isCovered, parseEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 
 test.each([
@@ -91,4 +91,26 @@ test.each([
   ['*.a.org:443', 'a.org:443', false],
 ])('%s is covered by %s: %s', (one, other, expected) => {
   expect(isCovered(endpoint(one), endpoint(other))).toBe(expected);
+});
+
+test.each([
+  ['a.org:443', 'a.org:443', 'a.org:443'],
+  ['*:443', 'a.org:*', 'a.org:443'],
+  ['a.org:*', '*:443', 'a.org:443'],
+  ['*.a.org:443', 'b.a.org:*', 'b.a.org:443'],
+  ['*.a.org:80', '*.b.a.org:*', '*.b.a.org:80'],
+  ['*:*', '*:*', '*:*'],
+])('what %s and %s both allow is %s', (one, other, both) => {
+  expect(intersection(endpoint(one), endpoint(other))).toEqual(endpoint(both));
+});
+
+test.each([
+  ['a.org:443', 'a.org:80'],
+  ['a.org:443', 'b.org:443'],
+  ['*.a.org:443', 'a.org:443'],
+  ['*.a.org:443', '*.b.org:443'],
+  ['*:443', 'a.org:80'],
+])('%s and %s have nothing in common', (one, other) => {
+  expect(intersection(endpoint(one), endpoint(other))).toBeUndefined();
+  expect(intersection(endpoint(other), endpoint(one))).toBeUndefined();
 });

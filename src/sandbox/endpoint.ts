@@ -30,11 +30,21 @@ export function formatEndpoint({ host, port }: Endpoint): string {
 }
 
 /** Whether whatever the first allows, the second does too. */
-export function isCovered({ host, port }: Endpoint, by: Endpoint): boolean {
-  if (by.port !== '*' && by.port !== port) return false;
-  if (by.host === '*' || by.host === host) return true;
-  // An address is below no name.
-  return by.host.startsWith('*.') && host.endsWith(by.host.slice(1));
+export function isCovered(endpoint: Endpoint, by: Endpoint): boolean {
+  return (by.port === '*' || by.port === endpoint.port) && isHostCovered(endpoint.host, by.host);
+}
+
+/** What both allow; undefined where that is nothing. */
+export function intersection(one: Endpoint, other: Endpoint): Endpoint | undefined {
+  const host = isHostCovered(one.host, other.host) ? one.host : other.host;
+  const port = other.port === '*' ? one.port : other.port;
+  const both = { host, port };
+  return isCovered(both, one) && isCovered(both, other) ? both : undefined;
+}
+
+/** An address is below no name. */
+function isHostCovered(host: string, by: string): boolean {
+  return by === '*' || by === host || (by.startsWith('*.') && host.endsWith(by.slice(1)));
 }
 
 const ENDPOINT = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.*_-]+)):([1-9]\d{0,4}|\*)$/;

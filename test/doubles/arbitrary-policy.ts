@@ -59,9 +59,10 @@ const rule: fc.Arbitrary<Omit<Rule, 'id'>> = fc.record(
     defaults: preset,
     ceilings: preset,
     floors,
+    storage: fc.constant({}),
     refuse: fc.oneof({ weight: 8, arbitrary: fc.constant(undefined) }, fc.constantFrom('not here', null)),
   },
-  { requiredKeys: ['match', 'defaults', 'ceilings', 'floors'] },
+  { requiredKeys: ['match', 'defaults', 'ceilings', 'floors', 'storage'] },
 );
 
 const siteDefaults = fc.record(
