@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { accelerator } from './accelerator.ts';
 import { checkoutImage } from './checkout-image.ts';
-import { runJob, type Job } from './machine.ts';
+import type { Job } from './job.ts';
+import { chooseMachine, type MachineName } from './machines.ts';
 import { rootImage } from './root-image.ts';
 
 /** Builds what is missing, and runs a command of this checkout in a machine of its own. */
-export async function runInMachine(job: Job): Promise<number> {
+export async function runInMachine(name: MachineName, job: Job): Promise<number> {
   const checkout = join(import.meta.dirname, '..', '..');
   const folder = join(checkout, '.tools', 'vm');
   const started = performance.now();
@@ -17,9 +17,9 @@ export async function runInMachine(job: Job): Promise<number> {
   const work = await mkdtemp(join(folder, 'run-'));
   try {
     const image = await checkoutImage(checkout, work);
-    const accel = await accelerator(root.kernel);
-    progress(`starting a machine (${accel.name})`);
-    const status = await runJob({ root, checkout: image }, accel, job, work);
+    const machine = await chooseMachine(name, root.kernel);
+    progress(`starting a machine (${machine.name})`);
+    const status = await machine.run({ root, checkout: image }, job, work);
     progress(`the command ended with ${status}`);
     return status;
   } finally {
