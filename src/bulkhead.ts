@@ -6,9 +6,9 @@ import { runCommandLine } from './cli/program.ts';
  * that loaded the whole server would take several times as long to start.
  */
 process.exitCode = await runCommandLine(process.argv.slice(2), {
-  serve: async (config) => {
-    (await import('./warden-start.ts')).becomeWarden(config);
-    return await (await import('./main.ts')).serve(config);
+  serve: async (config, origins) => {
+    (await import('./warden-start.ts')).becomeWarden(config, origins);
+    return await (await import('./main.ts')).serve(config, origins);
   },
   doctor: async () => (await import('./main.ts')).doctor(),
   accounts: async ({ auth }) => {

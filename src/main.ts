@@ -8,6 +8,8 @@ import type { DoctorReport } from './cli/doctor-report.ts';
 import type { Config } from './config/schema.ts';
 import { BulkheadError } from './errors.ts';
 import { tellFailure } from './failure.ts';
+import { policyTeller, readPolicyNews } from './policy-news.ts';
+import type { ServeOrigins } from './policy-news.ts';
 import type { ServerStart } from './server-start.ts';
 import { siteRoots } from './site-roots.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
@@ -34,7 +36,7 @@ export async function doctor(): Promise<DoctorReport> {
  * This process becomes the warden, and starts the server as a child without privilege in a jail; it ends when the server
  * does, with its exit code. Throws `config`, `host`, `store…`.
  */
-export async function serve(config: Config): Promise<number> {
+export async function serve(config: Config, origins: ServeOrigins): Promise<number> {
   if (process.getuid?.() !== 0) {
     throw new BulkheadError(
       'host',
@@ -76,13 +78,17 @@ export async function serve(config: Config): Promise<number> {
     [process.execPath, ...process.execArgv, SERVER, socket],
     {
       env: serverEnvironment(process.env, join(data, 'compile-cache')),
-      stdio: ['ignore', 'inherit', log === undefined ? 'inherit' : 'pipe'],
+      stdio: ['pipe', 'inherit', log === undefined ? 'inherit' : 'pipe'],
     },
   );
   if (log !== undefined && server.stderr !== null) void keepLog(server.stderr, log);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void server.kill(signal));
-  // As logrotate(8) sends it once the old file was moved away.
-  if (log !== undefined) process.on('SIGHUP', () => reopen(log));
+  const tellPolicy = policyTeller(server.stdin, () => readPolicyNews(origins, config));
+  process.on('SIGHUP', () => {
+    // As logrotate(8) sends it once the old file was moved away.
+    if (log !== undefined) reopen(log);
+    tellPolicy();
+  });
   const [code, signal]: [number | null, NodeJS.Signals | null] = await exitOf(server);
   await service.close();
   await warden.close();

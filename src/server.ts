@@ -23,6 +23,8 @@ import { createImageProvider } from './images/provider.ts';
 import { openOperations } from './operations.ts';
 import { admit } from './policy/admission.ts';
 import { SUPPORTED_PARAMETERS } from './policy/parameter-key.ts';
+import { followPolicy } from './policy-source.ts';
+import type { PolicySource } from './policy-source.ts';
 import { createFileStorage } from './storage/file.ts';
 import type { ServerStart } from './server-start.ts';
 import { serviceDescription } from './service-description.ts';
@@ -67,7 +69,8 @@ async function serve(wardenSocket: string): Promise<void> {
     await openSqliteStore({ path: database, heapMegabytes: STORE_HEAP_MEGABYTES }),
     recorder,
   );
-  const { images, attempts, ...opened } = await openBackend(config, warden);
+  const policy = followPolicy(sitePolicy(config), process.stdin, logger);
+  const { images, attempts, ...opened } = await openBackend(config, warden, policy);
   const backend = observedBackend(opened.backend, recorder);
   const engine = createEngine({
     store,
@@ -100,7 +103,6 @@ async function serve(wardenSocket: string): Promise<void> {
   });
   await engine.start();
 
-  const site = sitePolicy(config);
   const http = createHttpServer({
     store,
     engine,
@@ -108,7 +110,7 @@ async function serve(wardenSocket: string): Promise<void> {
     admit: async (document, principal) => {
       operations.options.operation.assertTakes();
       return admit({
-        site,
+        site: policy.current,
         document,
         principal,
         images: imageNames(document),
@@ -140,6 +142,7 @@ async function serve(wardenSocket: string): Promise<void> {
   const signal = await stopSignal();
   logger.info({ signal }, 'stopping: nothing new is started, what runs goes on');
   clearInterval(collecting);
+  policy.close();
   await operations.stop();
   await http.close();
   await engine.stop({ drain: false });
@@ -151,6 +154,7 @@ async function serve(wardenSocket: string): Promise<void> {
 async function openBackend(
   config: Config,
   warden: RemoteWarden,
+  policy: PolicySource,
 ): Promise<{ images: ImageProvider & ImageUsage; backend: Backend; attempts: string }> {
   const attempts = join(config.backend.work, 'attempts');
   const images = await createImageProvider({
@@ -219,7 +223,7 @@ async function openBackend(
       diskBytes: config.limits.reserved.disk,
     },
     textBytes: config.limits.stdio_text,
-    enforcement: config.policy,
+    enforcement: policy,
     now: Date.now,
   });
   return { images, backend, attempts };

@@ -1,8 +1,9 @@
 import { flushCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config/schema.ts';
+import type { ServeOrigins } from './policy-news.ts';
 
-/** In its environment, what the warden's program is told: the configuration that was read. */
+/** In its environment, what the warden's program is told: the configuration that was read, and where it came from. */
 export const WARDEN_CONFIG = 'BULKHEAD_WARDEN_CONFIG';
 
 const PROGRAM = fileURLToPath(
@@ -15,8 +16,8 @@ const MAX_TEXT_BYTES = 131_072;
  * This process becomes the program of the warden: what was loaded to understand the command line and the configuration
  * is 20 MiB, which it would keep for as long as it runs. Returns only where that can't be done.
  */
-export function becomeWarden(config: Config): void {
-  const text = JSON.stringify(config);
+export function becomeWarden(config: Config, origins: ServeOrigins): void {
+  const text = JSON.stringify({ config, origins });
   if (Buffer.byteLength(`${WARDEN_CONFIG}=${text}`) >= MAX_TEXT_BYTES) return;
   flushCompileCache();
   process.execve?.(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ConfigOrigins } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { BulkheadError } from '../errors.ts';
 import type { Accounts } from './accounts.ts';
@@ -11,8 +12,8 @@ import type { Session } from './session.ts';
 
 /** What the composition root gives to the command line: what is more than a thin client of the HTTP API. */
 export interface Capabilities {
-  /** Runs the server until it is told to stop; its exit code. */
-  readonly serve: (config: Config) => Promise<number>;
+  /** Runs the server until it is told to stop; its exit code. The origins are for reading the configuration again. */
+  readonly serve: (config: Config, origins: Pick<ConfigOrigins, 'file' | 'flags'>) => Promise<number>;
   /** Finds out what this host can enforce. */
   readonly doctor: () => Promise<DoctorReport>;
   /** The users and tokens that the configuration names. */
@@ -80,6 +81,15 @@ export async function configOf(
   options: ConfigOptions,
   flags: Readonly<Record<string, string>> = {},
 ): Promise<Config> {
+  const { loadConfig } = await import('../config/load.ts');
+  return loadConfig({ ...originsOf(options, flags), env: session.env, cwd: session.cwd });
+}
+
+/** Where the configuration comes from, besides the environment. */
+export function originsOf(
+  options: ConfigOptions,
+  flags: Readonly<Record<string, string>> = {},
+): { readonly file: string | undefined; readonly flags: Readonly<Record<string, string>> } {
   const set = options.set.map((written): [string, string] => {
     const equals = written.indexOf('=');
     if (equals > 0) return [written.slice(0, equals), written.slice(equals + 1)];
@@ -88,13 +98,7 @@ export async function configOf(
       `--set ${JSON.stringify(written)} is not of the form KEY=VALUE, such as server.port=8711`,
     );
   });
-  const { loadConfig } = await import('../config/load.ts');
-  return loadConfig({
-    file: options.config,
-    env: session.env,
-    cwd: session.cwd,
-    flags: { ...Object.fromEntries(set), ...flags },
-  });
+  return { file: options.config, flags: { ...Object.fromEntries(set), ...flags } };
 }
 
 /** Of an option that may be repeated. */

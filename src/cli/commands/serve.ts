@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { configOf, examples, withConfig } from '../context.ts';
+import { configOf, examples, originsOf, withConfig } from '../context.ts';
 import type { ConfigOptions, Context } from '../context.ts';
 
 interface Options extends ConfigOptions {
@@ -41,6 +41,8 @@ export function addServe(program: Command, context: Context): void {
       const given = Object.entries(named).filter(
         (entry): entry is [string, string] => entry[1] !== undefined,
       );
-      context.endWith(await context.serve(await configOf(context, options, Object.fromEntries(given))));
+      const flags = Object.fromEntries(given);
+      const config = await configOf(context, options, flags);
+      context.endWith(await context.serve(config, originsOf(options, flags)));
     });
 }
