@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compile, type ExecutorSpec } from '../backends/oci/compile.ts';
@@ -10,7 +11,7 @@ import { cgroupFolders, cgroupPaths } from './cgroups.ts';
 import type { Disks } from './disks.ts';
 import { observe } from './evidence/observe.ts';
 import { unblock, waitsAtGate } from './exec-fifo.ts';
-import type { Hand } from './hand.ts';
+import { type Hand, StepError } from './hand.ts';
 import type { Lowers } from './lowers.ts';
 import type { RunFolders } from './run-folders.ts';
 import * as step from './steps.ts';
@@ -24,6 +25,7 @@ export interface CreateRequest extends SealedExecutor {
   /** Position of the executor; its writable layer. */
   readonly index: number;
   readonly trees: readonly string[];
+  readonly rootFiles: readonly string[];
 }
 
 export interface ContainerOptions {
@@ -128,7 +130,7 @@ export function createContainers(options: ContainerOptions) {
       // Not before: whoever is killed in the middle of this leaves one that was never started.
       rmSync(join(folder, NEVER_STARTED), { force: true });
     } catch (error) {
-      throw creationFailure(error, await runtimeLog(folder));
+      throw creationFailure(error, index, await runtimeLog(folder));
     }
     const observed = observeLiving(
       pid,
@@ -149,35 +151,46 @@ export function createContainers(options: ContainerOptions) {
   }
 
   /**
-   * The task's shared folders for one container. Where the image has files at such a place (an output in /opt, say),
-   * both show: the image's below, the task's above.
+   * The task's shared places for one container. Where the image has files in such a folder (an output in /opt, say),
+   * both show: the image's below, the task's above. They do so in the workspace itself, and until the next executor or
+   * the end: a file of the image can be an executor's standard input, and an output.
    */
   function bindTrees(
     request: CreateRequest,
     workspace: string,
   ): { steps: step.Step[]; binds: ExecutorSpec['binds'] } {
-    const { container, slot, index, trees, merged, imageDigest } = request;
+    const { slot, index, trees, merged, imageDigest, rootFiles } = request;
     const lower = join('lowers', lowers.name(slot, imageDigest));
-    const steps: step.Step[] = [];
-    const binds = trees.map((tree, at) => {
-      if (!merged.includes(tree)) return { source: join(workspace, tree), destination: tree };
-      const source = `${mountPoint(container)}.${at}`;
+    // Nobody but the warden and who stages could make one there.
+    const files = rootFiles.filter((file) =>
+      lstatSync(join(workspace, file), { throwIfNoEntry: false })?.isFile(),
+    );
+    const steps = merged.flatMap((tree, at) => {
       const work = join('disks', String(slot), 't', `x${index}`, `o${at}`);
       const upper = `${join('disks', String(slot), 't', 'ws')}${tree}`;
-      steps.push(
+      return [
         step.mkdir(join(run.root, work), 0o700, 0, 0),
-        step.mkdir(source, 0o711, 0, 0),
         step.mount(
           'overlay',
-          source,
+          join(run.root, upper),
           'overlay',
           step.MS.nodev | step.MS.nosuid,
           `lowerdir=${lower}${tree},upperdir=${upper},workdir=${work}`,
         ),
-      );
-      return { source, destination: tree };
+      ];
     });
-    return { steps, binds };
+    const binds = [...trees, ...files].map((place) => ({
+      source: join(workspace, place),
+      destination: place,
+    }));
+    return { steps: [...unmergeSteps(request), ...steps], binds };
+  }
+
+  /** Files of the image no longer show in the shared folders. */
+  function unmergeSteps({ slot, trees }: Pick<CreateRequest, 'slot' | 'trees'>): step.Step[] {
+    return trees
+      .filter((tree) => tree !== '/')
+      .map((tree) => step.umount(join(disks.folder(slot), 'ws', tree)));
   }
 
   /** The writable layer over the image. Relative paths: absolute ones would show in the container's mountinfo. */
@@ -273,17 +286,10 @@ export function createContainers(options: ContainerOptions) {
     ];
   }
 
-  /** Its root file system, and the folders in which image and task both have files. */
-  function mountPoints(container: string): string[] {
-    return readdirSync(run.roots)
-      .filter((name) => name === container || name.startsWith(`${container}.`))
-      .map((name) => join(run.roots, name));
-  }
-
   /** Whether it ended by itself, and was removed as such. */
   async function remove(container: string): Promise<boolean> {
     const state = join(run.runtime, container);
-    const mounts = mountPoints(container);
+    const mounts = [mountPoint(container)].filter(existsSync);
     // A request of the hand costs a process.
     const cgroups = cgroupFolders(options.cgroupVersion, `${options.cgroupParent}/${container}`);
     const files = [state, ...exitFiles(container)];
@@ -324,6 +330,7 @@ export function createContainers(options: ContainerOptions) {
     create,
     /** For the shared root file system of a task that has files in `/`. */
     rootSteps,
+    unmergeSteps,
     /** What the runtime's `start` does, without a process of its own for it: 8 ms of 60 for a short task. */
     async start(container: string): Promise<void> {
       if (existsSync(join(options.folder(container), NEVER_STARTED)))
@@ -386,9 +393,26 @@ async function runtimeLog(folder: string): Promise<string> {
   return readFile(join(folder, 'runtime.log'), 'utf8').catch(() => '');
 }
 
-/** What the runtime said, rather than that conmon failed. */
-function creationFailure(error: unknown, log: string): unknown {
+/** What may be wrong with a path that a task or an image chose. Source: errno(3). */
+const PATH_FAULTS: readonly (number | undefined)[] = [
+  ...['ENOENT', 'EACCES', 'EPERM', 'ENXIO', 'EEXIST', 'ENOTDIR', 'EISDIR', 'EINVAL', 'EROFS'],
+  ...['ENAMETOOLONG', 'ELOOP'],
+].map((name) => Object.entries(constants.errno).find(([one]) => one === name)?.[1]);
+
+/**
+ * What the runtime said, rather than that conmon failed; and a path that can't be opened as what it is: no fault of this
+ * host's, after which another attempt would be made.
+ */
+function creationFailure(error: unknown, index: number, log: string): unknown {
   if (!isBulkheadError(error) || error.code !== 'warden') return error;
+  const { cause } = error;
+  if (cause instanceof StepError && cause.errno !== 0 && PATH_FAULTS.includes(cause.errno)) {
+    const what = { copyout: '', launch: '', inside: 'in the root file system of its image: ' }[cause.step];
+    if (what !== undefined)
+      return new BulkheadError('runtime', `executor ${index}: ${what}${cause.message.trim()}`, {
+        cause: error,
+      });
+  }
   const said = [...log.matchAll(/"msg":"((?:[^"\\]|\\.)*)"/g)].at(-1)?.[1];
   return said === undefined
     ? error

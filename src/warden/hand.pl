@@ -454,7 +454,8 @@ sub step_launch {
     sysopen my $done, $done_path, O_WRONLY | O_CREAT | O_TRUNC, 0640 or fail("open $done_path");
     chown 0, $log_group, $done or fail("chown $done_path");
     syswrite $done, "$$ " . start_time() . "\n" or fail("write $done_path");
-    sysopen my $input, $stdin eq '' ? '/dev/null' : $stdin, O_RDONLY | O_NOFOLLOW or fail("open stdin $stdin");
+    my $input = $stdin eq '' ? undef : open_apart($stdin);
+    if (!$input) { sysopen $input, '/dev/null', O_RDONLY or fail('open /dev/null') }
     pipe my $sync, my $sync_w or fail('pipe');
     pipe my $go, my $go_w or fail('pipe');
     my $child = fork;
@@ -511,6 +512,22 @@ sub step_launch {
     syswrite $done, $summary;
     close $done;
     _exit(0);
+}
+
+# A file to read, on a read-only mount of its folder that is attached nowhere: what /proc/PID/fd shows of it is its name,
+# and no place of this host. Source: open_tree(2), OPEN_TREE_CLONE.
+sub open_apart {
+    my ($path) = @_;
+    my ($folder, $name) = $path =~ m{\A(.*)/([^/]+)\z};
+    my $nothing = "\0";    # the empty path; syscall wants a variable
+    my $tree = syscall($SYS{open_tree}, -100, $folder, 1 | 0x80000);    # OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC
+    $tree >= 0 or fail("open_tree $folder");
+    my $attributes = pack 'QQQQ', 1, 0, 0, 0;    # MOUNT_ATTR_RDONLY
+    syscall($SYS{mount_setattr}, $tree, $nothing, 0x1000, $attributes, length $attributes) == 0
+        or fail("mount_setattr $folder");
+    sysopen my $file, "/proc/self/fd/$tree/$name", O_RDONLY | O_NOFOLLOW or fail("open $path");
+    POSIX::close($tree);
+    return $file;
 }
 
 # In clock ticks since the host started: with the process id, it names a process for as long as the host runs. The name

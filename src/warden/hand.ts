@@ -106,7 +106,8 @@ async function exited(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-class StepError extends Error {
+/** A step failed; the cause of what `run` throws then. */
+export class StepError extends Error {
   readonly step: string;
   readonly errno: number;
   constructor(step: string, errno: number, text: string) {

@@ -21,6 +21,7 @@ import { surveyHost, type Trace } from './survey.ts';
 import { sweepHost } from './sweep.ts';
 import { ownMounts } from './traces.ts';
 import type { UnpackedImages } from './unpacked-images.ts';
+import { madeInRoot } from './whole-root.ts';
 import type { ExecutorName, LinkedInputs, SealedAttempt, Warden, Workspace } from './warden.ts';
 import {
   isWholeRoot,
@@ -64,6 +65,8 @@ export interface LocalWarden extends Warden, ReadyDisks, UnpackedImages {
 }
 
 const ID_RANGE = 65_536;
+/** Of one command, so that their names fit into its arguments whatever they are. */
+const CHOWN_PATHS = 200;
 
 /** The warden within this process: needs root. */
 export async function openLocalWarden(options: WardenOptions): Promise<LocalWarden> {
@@ -125,7 +128,8 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   await unmountImages();
   // A disk that stayed mounted is that of an attempt which an earlier process started.
   for (const { target, source } of await ownMounts(run.disks)) {
-    disks.adopt(Number(target.slice(run.disks.length + 1)), source);
+    const slot = target.slice(run.disks.length + 1);
+    if (/^\d+$/.test(slot)) disks.adopt(Number(slot), source);
   }
 
   /** Mounted for a slot once; after a restart of the server again. */
@@ -160,22 +164,35 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   }
 
   /** Another image may run as another user: what earlier executors made must be writable for it. */
-  function handOver({ slot, trees, executors }: SealedAttempt, index: number): step.Step[] {
-    const [before, now] = [executors[index - 1]?.spec.user, executors[index]?.spec.user];
-    if (!before || !now || (before.uid === now.uid && before.gid === now.gid) || isWholeRoot(trees))
-      return [];
-    const owner = `${idBase(slot) + now.uid}:${idBase(slot) + now.gid}`;
-    // Where inputs are linked, through the overlay: behind its back it goes on showing the owners that it knows.
-    const workspace = workspaceFolder(disks, run, slot, []);
+  async function handOver({ slot, trees, executors }: SealedAttempt, index: number): Promise<step.Step[]> {
+    const [before, now] = [executors[index - 1], executors[index]];
+    if (!before || !now) return [];
+    const [{ user: last }, { user: next }] = [before.spec, now.spec];
+    if (last.uid === next.uid && last.gid === next.gid) return [];
+    const owner = `${idBase(slot) + next.uid}:${idBase(slot) + next.gid}`;
     // -P: no symbolic link is followed; nothing of the task is alive.
-    return [step.exec('/bin/chown', ['-R', '-P', '-h', owner, '--', workspace])];
+    const chown = (...paths: (string | Buffer)[]): step.Step =>
+      step.exec('/bin/chown', ['-R', '-P', '-h', owner, '--', ...paths]);
+    if (isWholeRoot(trees)) {
+      const layer = join(disks.folder(slot), 'ws', 'u');
+      const made = await madeInRoot(layer, images.root(before.imageDigest).rootfs);
+      const parts = Array.from({ length: Math.ceil(made.length / CHOWN_PATHS) }, (_, at) =>
+        made.slice(at * CHOWN_PATHS, (at + 1) * CHOWN_PATHS),
+      );
+      // Behind its back, an overlay goes on showing the owners that it knows.
+      return [step.umount(wholeRoot(run, slot)), ...parts.map((paths) => chown(...paths))];
+    }
+    // Where inputs are linked, through the overlay for the same reason; of the image's files, none.
+    return [...containers.unmergeSteps({ slot, trees }), chown(workspaceFolder(disks, run, slot, []))];
   }
 
   async function closeAttempt(attempt: string): Promise<void> {
     if (!seals.has(attempt)) return;
-    const { slot, executors } = seals.of(attempt);
+    const { slot, trees, executors } = seals.of(attempt);
     for (const index of executors.keys()) await containers.clear(name({ attempt, index }));
     await unmountSlot(slot);
+    if (executors.some(({ merged }) => merged.length > 0))
+      await hand.run(`workspace of slot ${slot}`, containers.unmergeSteps({ slot, trees }));
     await disks.close(slot);
     seals.remove(attempt);
     begun.delete(attempt);
@@ -202,7 +219,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       const target = linkedWorkspace(run, slot);
       await hand.run(what, linkSteps({ run, onDisk, target, dataName, inputs, folders, uid, gid }));
     } else {
-      makeFolders(workspaceFolder(disks, run, slot, trees), trees, owner);
+      makeFolders(workspaceFolder(disks, run, slot, trees), sealed, owner);
     }
     return { root: workspaceFolder(disks, run, slot, trees), uid, gid };
   }
@@ -278,7 +295,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       await containers.clear(request.container);
       try {
         await mapImages(sealed);
-        const given = handOver(sealed, index);
+        const given = await handOver(sealed, index);
         if (given.length > 0) await hand.run(`workspace of slot ${sealed.slot}`, given);
         return await containers.create(request);
       } catch (error) {
@@ -343,13 +360,14 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
 function requestFor(sealed: SealedAttempt, index: number): CreateRequest {
   const executor = sealed.executors[index];
   if (executor === undefined) throw new RangeError(`attempt ${sealed.attempt} has no executor ${index}`);
-  const { attempt, slot, trees } = sealed;
+  const { attempt, slot, trees, rootFiles = [] } = sealed;
   return {
     ...executor,
     container: name({ attempt, index }),
     slot,
     index,
     trees,
+    rootFiles,
   };
 }
 

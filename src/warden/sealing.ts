@@ -10,7 +10,7 @@ const SLOT_MOUNTS = /^(slot|ws|data|probe)(-|$)/;
  * What no attempt may be, though it has the shape of one. The warden walks the trees of an attempt as root after its
  * executors could write in them: a tree within another would lead it through a link that a task made. Throws `forbidden`.
  */
-export function demandSealable({ attempt, trees, executors }: SealedAttempt): void {
+export function demandSealable({ attempt, trees, rootFiles = [], executors }: SealedAttempt): void {
   if (SLOT_MOUNTS.test(attempt) || /^\d+$/.test(attempt))
     throw refusal(`${attempt} is named as the mounts of a slot are`);
   for (const tree of trees) {
@@ -18,6 +18,10 @@ export function demandSealable({ attempt, trees, executors }: SealedAttempt): vo
     const outer = trees.find((other) => other !== tree && within(other, tree));
     if (outer !== undefined) throw refusal(`${tree} is a part of ${outer}`);
   }
+  const covered = rootFiles.find(
+    (file) => RESERVED.includes(file) || trees.some((tree) => within(tree, file) || within(file, tree)),
+  );
+  if (covered !== undefined) throw refusal(`${covered} is no file that could be shared for itself`);
   if (new Set(trees).size < trees.length) throw refusal('a tree is named twice');
   const stray = executors.flatMap(({ merged }) => merged).find((place) => !trees.includes(place));
   if (stray !== undefined) throw refusal(`${stray} is no tree of ${attempt}`);

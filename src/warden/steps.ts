@@ -113,7 +113,7 @@ export function idmap(
 }
 
 /** Runs a program of the host to its end; its output is the call's answer. */
-export function exec(program: string, args: readonly string[]): Step {
+export function exec(program: string, args: readonly (string | Uint8Array)[]): Step {
   return ['exec', absolute(program), ...args];
 }
 

@@ -66,13 +66,12 @@ async function taskCgroups(parent: string): Promise<Trace[]> {
   return found.flat();
 }
 
-/** `disks/SLOT`; `roots/CONTAINER`, or `slot-`, `ws-` and `data-` with the slot. */
+/** `disks/SLOT` and what is below; `roots/CONTAINER`, or `slot-`, `ws-` and `data-` with the slot. */
 function ownerOfMount(path: string): Pick<Trace, 'container' | 'slot'> {
   const [room, name = ''] = path.split('/');
   const slot = /^(?:(?:slot|ws|data)-)?(\d+)(?:-\d+)?$/.exec(name)?.[1];
   if (slot !== undefined) return { slot: Number(slot) };
-  // Where image and task both have files, a container has more than its root: `CONTAINER.NUMBER`.
-  return room === 'roots' ? { container: name.replace(/\.\d+$/, '') } : {};
+  return room === 'roots' ? { container: name } : {};
 }
 
 function slotOfDisk(file: string): Pick<Trace, 'slot'> {

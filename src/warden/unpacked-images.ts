@@ -46,9 +46,12 @@ export interface ImageUser {
   readonly name: string | undefined;
 }
 
-/** What an image has at a path that leads through no symbolic link. */
+/** What an image has at a path. */
 export interface ImageFolder {
-  /** The id inside; null where there is no such folder. */
+  /** The id inside; null where no such folder is reached without a symbolic link. */
   readonly owner: number | null;
+  /** No file is in such a folder. */
   readonly isEmpty: boolean;
+  /** Through symbolic links, as a container goes; `file` also where one stands on the way. */
+  readonly leadsTo: 'folder' | 'file' | 'nothing';
 }

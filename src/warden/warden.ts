@@ -70,6 +70,8 @@ export interface SealedAttempt extends AttemptName {
   readonly inodes: number;
   /** Places in the container that the executors share; `/` alone: the whole root file system is shared. */
   readonly trees: readonly string[];
+  /** Files in the root itself that the executors share, where it isn't shared as a whole; absent: none. */
+  readonly rootFiles?: readonly string[];
   readonly executors: readonly SealedExecutor[];
   /** What may be read of its workspace after its end. */
   readonly outputs: readonly Wanted[];

@@ -49,8 +49,13 @@ interface Owner {
  * Makes the workspace on a disk on which nothing of the task is alive; a folder that is there stays as it is. Throws
  * `disk-full` or `warden`.
  */
-export function makeFolders(workspace: string, trees: readonly string[], owner: Owner): void {
-  const root = { path: workspace, mode: 0o755, uid: 0, gid: 0 };
+export function makeFolders(
+  workspace: string,
+  { trees, rootFiles = [] }: { readonly trees: readonly string[]; readonly rootFiles?: readonly string[] },
+  owner: Owner,
+): void {
+  // No container sees it; where files stand in it, whoever stores an executor's output as its user makes them.
+  const root = { path: workspace, mode: rootFiles.length > 0 ? 0o777 : 0o755, uid: 0, gid: 0 };
   // At once and by this process: a few system calls cost less than a request to the hand, which is a process.
   for (const folder of [root, ...trees.flatMap((tree) => treeFolders(workspace, tree, owner))]) {
     try {

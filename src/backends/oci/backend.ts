@@ -160,11 +160,17 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     signal: AbortSignal,
   ): Promise<OciHandle> {
     const id = `${attempt.taskId}-${attempt.number}`;
-    const { executors, trees, digests } = await prepareImages(options, facts, attempt, progress, signal);
+    const { executors, trees, rootFiles, digests } = await prepareImages(
+      options,
+      facts,
+      attempt,
+      progress,
+      signal,
+    );
     const { diskBytes: bytes, diskInodes: inodes } = attempt.sandbox.limits;
     const size = `${bytes}/${inodes}`;
     const slot = slots.take([...sizes].filter(([, other]) => other === size).map(([ready]) => ready));
-    const handle: OciHandle = { backend: 'oci', id, slot, boot, trees, executors };
+    const handle: OciHandle = { backend: 'oci', id, slot, boot, trees, rootFiles, executors };
     pinned.set(id, Promise.resolve(digests));
     try {
       await forgetEarlier(handle);
@@ -175,6 +181,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
         bytes,
         inodes,
         trees,
+        rootFiles,
         executors: executors.map((_, index) => executorRequest(handle, attempt, index)),
         outputs: (attempt.document.outputs ?? []).map(wantedOf),
       });
@@ -321,6 +328,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   /** Inputs that need no copy: not where an image has files of its own in a shared folder, as two overlays don't stack. */
   async function linkable(handle: OciHandle, attempt: Attempt, signal: AbortSignal): Promise<LinkableInputs> {
     if (!warden.abilities.linkedInputs || handle.trees[0] === '/') return NOTHING_LINKED;
+    if ((handle.rootFiles ?? []).length > 0) return NOTHING_LINKED;
     if (handle.executors.some(({ merged }) => merged.length > 0)) return NOTHING_LINKED;
     return staging.links(attempt, signal);
   }

@@ -12,6 +12,8 @@ export type OciHandle = Handle & {
   /** Which start of the host it was made in; absent in handles of the first release. */
   readonly boot?: string;
   readonly trees: readonly string[];
+  /** Absent in handles of the first release. */
+  readonly rootFiles?: readonly string[];
   readonly executors: readonly PreparedExecutor[];
 };
 

@@ -14,7 +14,7 @@ export function rememberImageFacts(unpacked: UnpackedImages): ImageFacts {
     user: remembered(async (digest, user) => unpacked.imageUser({ digest, user })),
     folder: remembered(async (digest, path) => {
       const [found] = await unpacked.imageFolders({ digest, paths: [path] });
-      return found ?? { owner: null, isEmpty: true };
+      return found ?? { owner: null, isEmpty: true, leadsTo: 'nothing' };
     }),
   };
 }

@@ -8,6 +8,7 @@ import type { OciBackendOptions } from './config.ts';
 import { SPARE_HOME, workdir } from './environment.ts';
 import type { PreparedExecutor } from './handle.ts';
 import type { ImageFacts } from './image-facts.ts';
+import { assertFits, rootFilesOf } from './fit.ts';
 import { workspaceTrees } from './trees.ts';
 
 /** Of distroless images: who runs where uid 0 is not wanted. */
@@ -16,6 +17,8 @@ const NONROOT_ID = 65_532;
 export interface PreparedImages {
   readonly executors: readonly PreparedExecutor[];
   readonly trees: readonly string[];
+  /** Files in a root that is read only, each shared for itself. */
+  readonly rootFiles: readonly string[];
   /** Digests that were acquired, each once. */
   readonly digests: readonly string[];
 }
@@ -53,10 +56,11 @@ export async function prepareImages(
       ),
     );
     const extra = await missingWorkdirs(facts, attempt.document.executors, executors);
-    const trees = workspaceTrees(attempt.document, [
-      ...extra,
-      ...(hasReadonlyRoot(attempt) ? writableFolders(executors) : []),
-    ]);
+    const isReadonly = hasReadonlyRoot(attempt);
+    const rootFiles = isReadonly ? rootFilesOf(attempt.document) : [];
+    const writable = isReadonly ? writableFolders(executors) : [];
+    const trees = workspaceTrees(attempt.document, [...extra, ...writable], rootFiles);
+    await assertFits(facts, attempt.document, executors, trees);
     return {
       executors: await Promise.all(
         executors.map(async (executor) => ({
@@ -65,6 +69,7 @@ export async function prepareImages(
         })),
       ),
       trees,
+      rootFiles,
       digests: [...acquired],
     };
   } catch (error) {
@@ -112,7 +117,8 @@ async function missingWorkdirs(
     const image = prepared[index];
     if (executor.workdir === undefined || !image) continue;
     const path = workdir(executor, image.image.config.workdir);
-    if (path !== '/' && (await facts.folder(image.image.digest, path)).owner === null) missing.push(path);
+    if (path !== '/' && (await facts.folder(image.image.digest, path)).leadsTo === 'nothing')
+      missing.push(path);
   }
   return missing;
 }

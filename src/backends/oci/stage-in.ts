@@ -45,8 +45,14 @@ async function makeFolders({ folders, tree, trees, signal }: StageInRequest): Pr
   if (folders.length === 0) return;
   const deliveries = folders.map((path) => ({ to: path, entries: folderEntry() }));
   const outcomes = await trees.write(targetOf(tree), deliveries, signal);
-  const failure = outcomes.find((outcome) => outcome.failure)?.failure;
-  if (failure) throw failure;
+  for (const { failure } of outcomes) {
+    if (failure === undefined) continue;
+    throw new BulkheadError(
+      failure.code,
+      `a folder that a volume, an output or a working directory of the task names can't be made: ${failure.message}`,
+      { cause: failure },
+    );
+  }
 }
 
 /** A folder before what belongs into it: inputs that are below no other one, then those below these, and so on. */

@@ -5,27 +5,22 @@ import type { TesTaskDocument } from '../../tes/task.ts';
 /**
  * The folders of a task that all its executors share, each writable as a folder: the parents of inputs, outputs and
  * redirected streams (a file that is bound alone can't be renamed), volumes, and what `extra` names. Nested ones are
- * part of the outermost. `['/']` where a file stands in the root itself: then the whole root file system is shared.
- * Throws `invalid` for a place below /proc, /sys or /dev.
+ * part of the outermost. `['/']` where a file stands in the root itself, and is none of `rootFiles`: then the whole root
+ * file system is shared. Throws `invalid` for a place below /proc, /sys or /dev.
  */
-export function workspaceTrees(document: TesTaskDocument, extra: readonly string[]): string[] {
-  const wanted = new Set(
-    [
-      ...(document.inputs ?? []).map(({ path, type }) => (type === 'DIRECTORY' ? path : posix.dirname(path))),
-      ...outputFolders(document),
-      ...document.executors.flatMap(({ stdin, stdout, stderr }) =>
-        [stdin, stdout, stderr].filter((path) => path !== undefined).map((path) => posix.dirname(path)),
-      ),
-      ...(document.volumes ?? []),
-      ...extra,
-    ].map(normalised),
-  );
+export function workspaceTrees(
+  document: TesTaskDocument,
+  extra: readonly string[],
+  rootFiles: readonly string[] = [],
+): string[] {
+  const places = placesOf(document).filter(({ file }) => file === undefined || !rootFiles.includes(file));
+  const wanted = new Set([...places.map(({ folder }) => folder), ...extra.map(normalised)]);
   for (const path of wanted) {
     const reserved = RESERVED.find((folder) => path === folder || path.startsWith(`${folder}/`));
     if (reserved !== undefined) {
       throw new BulkheadError(
         'invalid',
-        `${path}: ${reserved} belongs to the sandbox; choose another folder for inputs, outputs, volumes and streams`,
+        `${fieldOfTree(document, path) ?? path}: ${reserved} belongs to the sandbox; choose another folder for inputs, outputs, volumes and streams`,
       );
     }
   }
@@ -37,12 +32,75 @@ export function workspaceTrees(document: TesTaskDocument, extra: readonly string
 }
 
 /**
+ * Files in the root itself that are put there: inputs, and what executors write to their streams. Where the root is read
+ * only, each is shared for itself: it couldn't be renamed or removed anyway.
+ */
+export function filesInRoot(document: TesTaskDocument): string[] {
+  const files = placesOf(document).flatMap(({ file, folder, field }) =>
+    file !== undefined && folder === '/' && /^\/inputs\/|(stdout|stderr)$/.test(field) ? [file] : [],
+  );
+  return [...new Set(files)];
+}
+
+/** A field of the document that needs more of the root than those files. */
+export function fieldOfRoot(document: TesTaskDocument, files: readonly string[]): string | undefined {
+  return placesOf(document).find(
+    ({ folder, file }) => folder === '/' && (file === undefined || !files.includes(file)),
+  )?.field;
+}
+
+/** A field of the document that makes a folder a shared one. */
+export function fieldOfTree(document: TesTaskDocument, tree: string): string | undefined {
+  const { field } = placesOf(document).find(({ folder }) => folder === tree) ?? {};
+  if (field !== undefined) return field;
+  const index = document.executors.findIndex(({ workdir }) => workdir && normalised(workdir) === tree);
+  return index < 0 ? undefined : `/executors/${index}/workdir`;
+}
+
+interface Place {
+  /** A JSON pointer. */
+  readonly field: string;
+  readonly folder: string;
+  /** In that folder, where it is a file that is named. */
+  readonly file?: string;
+}
+
+/** What the document names, and the folder that it makes a shared one. */
+function placesOf({ inputs = [], outputs = [], volumes = [], executors }: TesTaskDocument): Place[] {
+  const fileAt = (field: string, path: string): Place => {
+    const file = normalised(path);
+    return { field, folder: posix.dirname(file), file };
+  };
+  return [
+    ...inputs.map(({ path, type }, at): Place => {
+      const field = `/inputs/${at}/path`;
+      return type === 'DIRECTORY' ? { field, folder: normalised(path) } : fileAt(field, path);
+    }),
+    ...outputs.map(({ path, type }, at): Place => {
+      const field = `/outputs/${at}/path`;
+      if (type !== 'DIRECTORY' && !hasWildcard(path)) return fileAt(field, path);
+      return { field, folder: outputFolder(path, type) };
+    }),
+    ...executors.flatMap((executor, at) =>
+      STREAMS.flatMap((stream) => {
+        const path = executor[stream];
+        return path === undefined ? [] : [fileAt(`/executors/${at}/${stream}`, path)];
+      }),
+    ),
+    ...volumes.map((path, at): Place => ({ field: `/volumes/${at}`, folder: normalised(path) })),
+  ];
+}
+
+const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
+
+/**
  * Folders within the shared ones that a task finds there, though nothing else makes them: volumes, working directories,
  * and those that outputs are wanted in.
  */
 export function nestedFolders(document: TesTaskDocument, trees: readonly string[]): string[] {
   const workdirs = document.executors.flatMap(({ workdir }) => workdir ?? []);
-  const wanted = [...outputFolders(document), ...(document.volumes ?? []), ...workdirs].map(normalised);
+  const outputs = (document.outputs ?? []).map(({ path, type }) => outputFolder(path, type));
+  const wanted = [...outputs, ...(document.volumes ?? []), ...workdirs].map(normalised);
   return [...new Set(wanted)].filter(
     (path) => !trees.includes(path) && trees.some((tree) => contains(tree, path)),
   );
@@ -55,16 +113,11 @@ export function contains(tree: string, path: string): boolean {
 
 const RESERVED = ['/proc', '/sys', '/dev'];
 
-function outputFolders({ outputs = [] }: TesTaskDocument): string[] {
-  return outputs.map(({ path, type }) =>
-    type === 'DIRECTORY' && !hasWildcard(path) ? path : outputFolder(path),
-  );
-}
-
-function outputFolder(path: string): string {
+function outputFolder(path: string, type: string | undefined): string {
   const parts = path.split('/');
   const wild = parts.findIndex(hasWildcard);
-  return wild < 0 ? posix.dirname(path) : parts.slice(0, wild).join('/') || '/';
+  if (wild >= 0) return normalised(parts.slice(0, wild).join('/') || '/');
+  return normalised(type === 'DIRECTORY' ? path : posix.dirname(path));
 }
 
 function hasWildcard(part: string): boolean {

@@ -5,6 +5,7 @@ import { BulkheadError } from '../../errors.ts';
 import { discardImage, unpackImage } from '../unpack.ts';
 import type { UnpackedImages, UnpackedSize } from '../unpacked-images.ts';
 import { hasFiles, type ImageRoot, ownerInside } from './folders.ts';
+import { placeInside } from './places.ts';
 import { resolveUser } from './user.ts';
 
 export interface ImageRoots extends UnpackedImages {
@@ -91,6 +92,7 @@ export async function openImageRoots(options: {
         paths.map(async (path) => ({
           owner: (await ownerInside(image, path)) ?? null,
           isEmpty: !(await hasFiles(image, path)),
+          leadsTo: (await placeInside(image.rootfs, path)).kind,
         })),
       );
     },

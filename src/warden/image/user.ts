@@ -1,13 +1,13 @@
 import { constants } from 'node:fs';
-import { lstat, open, readlink } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { BulkheadError } from '../../errors.ts';
 import type { ImageUser } from '../unpacked-images.ts';
+import { placeInside } from './places.ts';
 
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_ID = 65_535;
-const MAX_LINKS = 40;
 
 /**
  * Resolves `user` of an image's config (`''`, `name`, `uid`, `name:group`, `uid:gid`) by the image's own
@@ -79,8 +79,8 @@ function toId(text: string): number | undefined {
 
 /** No lines where the file isn't there. */
 async function linesOf(rootfs: string, path: string): Promise<readonly string[]> {
-  const real = await resolveInside(rootfs, path);
-  if (real === undefined) return [];
+  const { kind, path: real } = await placeInside(rootfs, path);
+  if (kind === 'nothing') return [];
   await using file = await open(
     join(rootfs, real),
     constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
@@ -95,43 +95,6 @@ async function linesOf(rootfs: string, path: string): Promise<readonly string[]>
     );
   const text = (await file.readFile()).toString('utf8');
   return text.split('\n').filter((line) => !line.includes('\0'));
-}
-
-/** The path with every symlink resolved as a process whose root is `rootfs` would; undefined where nothing is there. */
-async function resolveInside(rootfs: string, path: string): Promise<string | undefined> {
-  const left = path.split('/');
-  const done: string[] = [];
-  for (let links = 0; left.length > 0;) {
-    const part = left.shift() ?? '';
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      done.pop();
-      continue;
-    }
-    const here = join(rootfs, ...done, part);
-    const stat = await lstat(here).catch(absent);
-    if (stat === undefined) return undefined;
-    if (!stat.isSymbolicLink()) {
-      done.push(part);
-      continue;
-    }
-    links += 1;
-    if (links > MAX_LINKS)
-      throw new BulkheadError(
-        'image-invalid',
-        `The image's ${path} leads through more than ${MAX_LINKS} symbolic links.`,
-      );
-    const target = await readlink(here);
-    if (target.startsWith('/')) done.length = 0;
-    left.unshift(...target.split('/'));
-  }
-  return done.length === 0 ? undefined : `/${done.join('/')}`;
-}
-
-function absent(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-    return undefined;
-  throw error;
 }
 
 function unusable(user: string, problem: string): BulkheadError {

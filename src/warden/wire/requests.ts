@@ -124,15 +124,18 @@ const attempts = listOf(attempt);
 
 /** By name, every request there is; each takes one object. */
 export const requests = {
-  openAttempt: exactly({
-    attempt,
-    slot,
-    bytes,
-    inodes,
-    trees: listOf(path, { to: 10_000 }),
-    executors: listOf(executor, { from: 1, to: 10_000 }),
-    outputs: listOf(wanted, MANY),
-  }),
+  openAttempt: exactly(
+    {
+      attempt,
+      slot,
+      bytes,
+      inodes,
+      trees: listOf(path, { to: 10_000 }),
+      executors: listOf(executor, { from: 1, to: 10_000 }),
+      outputs: listOf(wanted, MANY),
+    },
+    { rootFiles: listOf(text(PATH_LENGTH, /^\/[^/\0]+$/, ABSOLUTE), { to: 10_000 }) },
+  ),
   makeWorkspace: exactly({
     attempt,
     links: listOf(
