@@ -394,10 +394,21 @@ async function runtimeLog(folder: string): Promise<string> {
 }
 
 /** What may be wrong with a path that a task or an image chose. Source: errno(3). */
-const PATH_FAULTS: readonly (number | undefined)[] = [
-  ...['ENOENT', 'EACCES', 'EPERM', 'ENXIO', 'EEXIST', 'ENOTDIR', 'EISDIR', 'EINVAL', 'EROFS'],
-  ...['ENAMETOOLONG', 'ELOOP'],
-].map((name) => Object.entries(constants.errno).find(([one]) => one === name)?.[1]);
+const { ENOENT, EACCES, EPERM, ENXIO, EEXIST, ENOTDIR, EISDIR, EINVAL, EROFS, ENAMETOOLONG, ELOOP } =
+  constants.errno;
+const PATH_FAULTS = new Set([
+  ENOENT,
+  EACCES,
+  EPERM,
+  ENXIO,
+  EEXIST,
+  ENOTDIR,
+  EISDIR,
+  EINVAL,
+  EROFS,
+  ENAMETOOLONG,
+  ELOOP,
+]);
 
 /**
  * What the runtime said, rather than that conmon failed; and a path that can't be opened as what it is: no fault of this
@@ -406,7 +417,7 @@ const PATH_FAULTS: readonly (number | undefined)[] = [
 function creationFailure(error: unknown, index: number, log: string): unknown {
   if (!isBulkheadError(error) || error.code !== 'warden') return error;
   const { cause } = error;
-  if (cause instanceof StepError && cause.errno !== 0 && PATH_FAULTS.includes(cause.errno)) {
+  if (cause instanceof StepError && PATH_FAULTS.has(cause.errno)) {
     const what = { copyout: '', launch: '', inside: 'in the root file system of its image: ' }[cause.step];
     if (what !== undefined)
       return new BulkheadError('runtime', `executor ${index}: ${what}${cause.message.trim()}`, {

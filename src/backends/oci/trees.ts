@@ -67,10 +67,6 @@ interface Place {
 
 /** What the document names, and the folder that it makes a shared one. */
 function placesOf({ inputs = [], outputs = [], volumes = [], executors }: TesTaskDocument): Place[] {
-  const fileAt = (field: string, path: string): Place => {
-    const file = normalised(path);
-    return { field, folder: posix.dirname(file), file };
-  };
   return [
     ...inputs.map(({ path, type }, at): Place => {
       const field = `/inputs/${at}/path`;
@@ -89,6 +85,11 @@ function placesOf({ inputs = [], outputs = [], volumes = [], executors }: TesTas
     ),
     ...volumes.map((path, at): Place => ({ field: `/volumes/${at}`, folder: normalised(path) })),
   ];
+}
+
+function fileAt(field: string, path: string): Place {
+  const file = normalised(path);
+  return { field, folder: posix.dirname(file), file };
 }
 
 const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
