@@ -1,18 +1,19 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, write as writeTo } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { DoctorReport } from './cli/doctor-report.ts';
 import type { Config } from './config/schema.ts';
 import { BulkheadError } from './errors.ts';
 import { tellFailure } from './failure.ts';
 import { policyTeller, readPolicyNews } from './policy-news.ts';
 import type { ServeOrigins } from './policy-news.ts';
+import { printable } from './printable.ts';
 import type { ServerStart } from './server-start.ts';
 import { siteRoots } from './site-roots.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
+import { relayLines } from './telemetry/line-relay.ts';
 import { type LogFile, openLogFile } from './telemetry/log-file.ts';
 import { type JailPlace, spawnJailed, SYSTEM_PLACES } from './warden/jail.ts';
 import { type LocalWarden, openLocalWarden } from './warden/local-warden.ts';
@@ -24,6 +25,7 @@ import { serveWarden } from './warden/wire/service.ts';
 const SERVER = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url),
 );
+const STANDARD_ERROR = 2;
 const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'auto' };
 
 /** Finds out what this host can enforce, by trying. */
@@ -63,7 +65,8 @@ export async function serve(config: Config, origins: ServeOrigins): Promise<numb
   const warden = await openWarden(config, data, user);
   const run = runFolders(config.backend.run, data);
   const socket = join(run.root, 'warden', 'socket');
-  const greeting: ServerStart = { config, data, instance: lock.instance };
+  const isTerminal = process.stderr.isTTY;
+  const greeting: ServerStart = { config, data, instance: lock.instance, isTerminal };
   const service = await serveWarden({ warden, socket, ...user, greeting });
   const log = config.log.file === undefined ? undefined : openLogFile(config.log.file);
   const server = spawnJailed(
@@ -78,10 +81,12 @@ export async function serve(config: Config, origins: ServeOrigins): Promise<numb
     [process.execPath, ...process.execArgv, SERVER, socket],
     {
       env: serverEnvironment(process.env, join(data, 'compile-cache')),
-      stdio: ['pipe', 'inherit', log === undefined ? 'inherit' : 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     },
   );
-  if (log !== undefined && server.stderr !== null) void keepLog(server.stderr, log);
+  const said = [server.stdout, server.stderr].map(async (stream) => {
+    if (stream !== null) await relayLines(stream, writerOf(log, isTerminal));
+  });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void server.kill(signal));
   const tellPolicy = policyTeller(server.stdin, () => readPolicyNews(origins, config));
   process.on('SIGHUP', () => {
@@ -90,6 +95,7 @@ export async function serve(config: Config, origins: ServeOrigins): Promise<numb
     tellPolicy();
   });
   const [code, signal]: [number | null, NodeJS.Signals | null] = await exitOf(server);
+  await Promise.all(said);
   await service.close();
   await warden.close();
   lock.release();
@@ -107,9 +113,25 @@ function reopen(log: LogFile): void {
   }
 }
 
-/** Written here, so that the server can't change what it said. */
-async function keepLog(lines: Readable, log: LogFile): Promise<void> {
-  for await (const line of createInterface({ input: lines })) log.write(`${line}\n`);
+/**
+ * Written here: what the server is given it could change, as the log that was said before, or read, as a terminal's input.
+ * Nothing waits for whoever reads standard error but the server.
+ */
+function writerOf(log: LogFile | undefined, isTerminal: boolean): (line: Buffer) => void | Promise<void> {
+  if (log !== undefined) return (line) => log.write(line.toString('utf8'));
+  return async (line) => {
+    const shown = isTerminal ? Buffer.from(`${printable(line.toString('utf8').slice(0, -1))}\n`) : line;
+    await writeAll(STANDARD_ERROR, shown);
+  };
+}
+
+async function writeAll(descriptor: number, bytes: Buffer): Promise<void> {
+  const write = promisify(writeTo);
+  try {
+    for (let at = 0; at < bytes.length;) at += (await write(descriptor, bytes, at)).bytesWritten;
+  } catch {
+    // Nobody reads it any more, or its disk is full: a server must not end because its log can't be written.
+  }
 }
 
 async function exitOf(

@@ -7,4 +7,6 @@ export interface ServerStart {
   readonly data: string;
   /** Identifies the holder of the data folder. */
   readonly instance: string;
+  /** The log is shown to somebody. */
+  readonly isTerminal: boolean;
 }

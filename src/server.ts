@@ -61,8 +61,11 @@ try {
 async function serve(wardenSocket: string): Promise<void> {
   const warden = await connectWarden(wardenSocket, () => process.exit(WARDEN_LOST));
   // Written by the process that started this one.
-  const { config, data, instance }: ServerStart = warden.greeting;
-  const logger = createLogger({ level: config.log.level, format: config.log.format });
+  const { config, data, instance, isTerminal }: ServerStart = warden.greeting;
+  const logger = createLogger({
+    level: config.log.level,
+    format: config.log.format === 'auto' && isTerminal ? 'pretty' : config.log.format,
+  });
   const recorder = new Recorder();
   const database = join(data, DATABASE_NAME);
   const store = observedStore(

@@ -326,7 +326,9 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     },
     survey: async () => await surveyHost(options),
     async trim() {
-      for (const { slot } of disks.pooled()) await disks.discard(slot);
+      // Each is looked for anew: a slot may have been given away meanwhile, with its disk.
+      for (let [next] = disks.pooled(); next !== undefined; [next] = disks.pooled())
+        await disks.discard(next.slot);
     },
     async sweep({ attempts }) {
       const kept = seals.all().filter(({ attempt }) => attempts.includes(attempt));

@@ -1,63 +1,28 @@
 /** A hostile server at the socket of a real warden. */
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalWarden, openLocalWarden } from '../../src/warden/local-warden.ts';
 import { connectWarden, type RemoteWarden } from '../../src/warden/wire/remote.ts';
-import { INIT_PATH } from '../../src/backends/oci/compile.ts';
-import { PROFILES } from '../../src/sandbox/profiles.ts';
 import { frame } from '../../src/warden/tree/frames.ts';
 import { type OpenTree, startTree } from '../../src/warden/tree/process.ts';
 import type { TreeRequest } from '../../src/warden/tree/request.ts';
-import type { SealedAttempt } from '../../src/warden/warden.ts';
 import { encode } from '../../src/warden/wire/channel.ts';
-import { serveWarden, type WardenService } from '../../src/warden/wire/service.ts';
+import { attemptOf, rawConnection, type ServedWarden, serveTestWarden } from './served-warden.ts';
 
-let folder = '';
-let socket = '';
-let warden: LocalWarden;
-let service: WardenService;
+let served: ServedWarden;
 let server: RemoteWarden;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'bulkhead-wire-'));
-  mkdirSync(join(folder, 'files'));
-  socket = join(folder, 'warden', 'socket');
-  await writeEmptyImage(join(folder, 'roots'));
-  warden = await openLocalWarden({
-    dataFolder: folder,
-    runFolder: '/run/bulkhead',
-    diskFolder: join(folder, 'disks'),
-    runtime: 'auto',
-    idBase: 1_879_048_192,
-    poolSize: 0,
-    logFolder: join(folder, 'logs'),
-    imageFolders: { roots: join(folder, 'roots'), work: join(folder, 'work') },
-    readers: 0,
-    siteRoots: [{ path: join(folder, 'files') }],
-  });
-  service = await serveWarden({ warden, socket, uid: 0, gid: 0, greeting: {} });
-  server = await connectWarden(socket, () => {});
+  served = await serveTestWarden();
+  server = await connectWarden(served.socket, () => {});
 });
 afterAll(async () => {
   await server.close();
-  await service.close();
-  await warden.close();
-  rmSync(folder, { recursive: true });
+  await served.close();
 });
 
 const answers = async (): Promise<void> => expect(await server.hasDisk({ attempt: 'a-1' })).toBe(false);
-
-async function opened(): Promise<Socket> {
-  const one = connect(socket);
-  one.on('error', () => {});
-  await once(one, 'connect');
-  return one;
-}
 
 it.each([
   ['no netstring', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
@@ -66,14 +31,14 @@ it.each([
   ['a length beyond the limit', Buffer.from('99999999999:')],
   ['deep JSON', Buffer.from(`200000:${'['.repeat(200_000)},`)],
 ])('%s ends that connection alone', async (_, bytes) => {
-  const one = await opened();
+  const one = await rawConnection(served.socket);
   one.resume().end(bytes);
   await once(one, 'close');
   await answers();
 });
 
 it('a second server is refused', async () => {
-  await expect(connectWarden(socket, () => {})).rejects.toMatchObject({ code: 'forbidden' });
+  await expect(connectWarden(served.socket, () => {})).rejects.toMatchObject({ code: 'forbidden' });
 });
 
 const shadow = {
@@ -99,12 +64,12 @@ it('is given by who doesn’t ask what is allowed (control)', async () => {
 it('whoever asks for a tree and is gone at once ends nothing', async () => {
   const request = encode({
     mode: 'read',
-    from: { root: join(folder, 'files'), as: 'target', withContents: true },
+    from: { root: served.files, as: 'target', withContents: true },
     wanted: [{ kind: 'file', path: '/x' }],
     places: [],
   });
   for (let n = 0; n < 40; n++) {
-    const one = await opened();
+    const one = await rawConnection(served.socket);
     one.write(request);
     if (n % 2 === 0) one.destroy();
     else setImmediate(() => one.destroy());
@@ -141,43 +106,4 @@ async function writtenAfterItsBeginning(attempt: string, open: OpenTree): Promis
     await server.kill({ attempt });
     await server.closeAttempt({ attempt });
   }
-}
-
-const EMPTY_IMAGE = '0'.repeat(64);
-
-/** As the warden keeps images: nothing is in it but what the sandbox puts there. */
-async function writeEmptyImage(roots: string): Promise<void> {
-  const place = join(roots, EMPTY_IMAGE);
-  await mkdir(join(place, 'rootfs'), { recursive: true });
-  const record = { digest: `sha256:${EMPTY_IMAGE}`, sizeBytes: 0, idBase: 1_879_048_192 };
-  await writeFile(join(place, 'image.json'), JSON.stringify(record));
-}
-
-function attemptOf(attempt: string): SealedAttempt {
-  const bytes = 16 * 2 ** 20;
-  const limits = {
-    cpuCores: 0.5,
-    memoryBytes: 64 * 2 ** 20,
-    diskBytes: bytes,
-    diskInodes: 1024,
-    pids: 16,
-    openFiles: 64,
-    logBytes: 4096,
-    wallTimeMs: null,
-    queueTimeMs: null,
-  };
-  const sandbox = { profile: 'standard', ...PROFILES.standard, limits };
-  const user = { uid: 0, gid: 0, additionalGids: [] };
-  const command = [INIT_PATH, '--version'];
-  const spec = { sandbox, user, command, env: [], cwd: '/', hostname: 'held' };
-  const streams = { logBytes: 4096, stdin: '', stdout: '', stderr: '' };
-  const executor = {
-    imageDigest: `sha256:${EMPTY_IMAGE}`,
-    merged: [],
-    spec,
-    files: [],
-    folders: [],
-    ...streams,
-  };
-  return { attempt, slot: 7, bytes, inodes: 1024, trees: ['/work'], executors: [executor], outputs: [] };
 }

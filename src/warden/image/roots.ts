@@ -31,6 +31,7 @@ export async function openImageRoots(options: {
   await mkdir(folders.roots, { recursive: true, mode: 0o700 });
   const placeOf = (digest: string): string => join(folders.roots, digest.slice('sha256:'.length));
   const known = new Map<string, UnpackedSize>();
+  const unpacking = new Set<string>();
   for (const name of await readdir(folders.roots)) {
     const digest = `sha256:${name}`;
     const size = /^[0-9a-f]{64}$/.test(name) ? readRecord(placeOf(digest), idBase) : undefined;
@@ -48,10 +49,14 @@ export async function openImageRoots(options: {
     async unpackImage({ digest, layout, manifest }, signal) {
       const present = known.get(digest);
       if (present !== undefined) return present;
+      // Two of them would take each other's half of the work for their own, and neither would have looked at all of it.
+      if (unpacking.has(digest))
+        throw new BulkheadError('conflict', `the image ${digest} is being unpacked already`);
       const making = `${placeOf(digest)}.new`;
-      await discardImage(making);
-      await mkdir(making, { mode: 0o700 });
+      unpacking.add(digest);
       try {
+        await discardImage(making);
+        await mkdir(making, { mode: 0o700 });
         const { sizeBytes } = await unpackImage(
           {
             layout: join(folders.work, layout),
@@ -71,6 +76,8 @@ export async function openImageRoots(options: {
       } catch (error) {
         await discardImage(making);
         throw error;
+      } finally {
+        unpacking.delete(digest);
       }
     },
     listImages: async () => [...known.values()],

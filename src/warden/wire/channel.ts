@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { BulkheadError, type ErrorCode } from '../../errors.ts';
 import { NetstringReader, netstring } from '../netstring.ts';
+import { MAX_MESSAGE_BYTES } from './limits.ts';
 
 /** Requests to the warden over one connection, many at once. A message is a netstring of JSON. */
 export interface Channel {
@@ -39,7 +40,14 @@ export function openChannel(socket: Socket, onLost: () => void): Channel {
     if (!isClosed) onLost();
     isClosed = true;
   });
-  readMessages(socket, Number.MAX_SAFE_INTEGER, (text) => {
+  const reader = new NetstringReader();
+  socket.on('data', (bytes: Buffer) => {
+    for (const text of reader.push(bytes)) settle(text.toString('utf8'));
+  });
+  // Whoever read the beginning another way has left it paused.
+  socket.resume();
+
+  function settle(text: string): void {
     // Written by the warden, which is trusted.
     const message: FromWarden = JSON.parse(text);
     const pending = waiting.get(message.id);
@@ -47,17 +55,18 @@ export function openChannel(socket: Socket, onLost: () => void): Channel {
     if ('failure' in message)
       pending?.reject(new BulkheadError(message.failure.code, message.failure.message));
     else pending?.resolve(message.answer);
-  });
+  }
 
   return {
     async call(method, params, signal) {
       if (isClosed || socket.destroyed) throw isLost();
       serial += 1;
       const id = serial;
+      const request = encodeRequest({ id, method, params });
       const pending = Promise.withResolvers<Json>();
       waiting.set(id, pending);
       const abort = (): void => void socket.write(encode({ abort: id }));
-      socket.write(encode({ id, method, params }));
+      socket.write(request);
       if (signal?.aborted) abort();
       else signal?.addEventListener('abort', abort, { once: true });
       try {
@@ -73,22 +82,19 @@ export function openChannel(socket: Socket, onLost: () => void): Channel {
   };
 }
 
-export function encode(message: FromServer | FromWarden | object): Buffer {
-  return netstring(JSON.stringify(message));
+/** Throws `too-large` for what the warden would end the connection for. */
+export function encodeRequest(request: object): Buffer {
+  const bytes = encode(request);
+  if (bytes.length > MAX_MESSAGE_BYTES)
+    throw new BulkheadError(
+      'too-large',
+      `the warden takes requests of at most ${MAX_MESSAGE_BYTES} bytes, and the task makes one of ${bytes.length}; split the task`,
+    );
+  return bytes;
 }
 
-/** Calls back with the text of each message; a connection on which that throws is ended. */
-export function readMessages(socket: Socket, maxBytes: number, take: (text: string) => void): void {
-  const reader = new NetstringReader(maxBytes);
-  socket.on('data', (bytes: Buffer) => {
-    try {
-      for (const message of reader.push(bytes)) take(message.toString('utf8'));
-    } catch (error) {
-      socket.destroy(error instanceof Error ? error : new Error(String(error)));
-    }
-  });
-  // Whoever read the beginning another way has left it paused.
-  socket.resume();
+export function encode(message: FromServer | FromWarden | object): Buffer {
+  return netstring(JSON.stringify(message));
 }
 
 function isLost(): BulkheadError {

@@ -7,7 +7,9 @@ import type { Trace } from '../survey.ts';
 import { type OpenTree, treeProcess } from '../tree/process.ts';
 import type { UnpackedImages } from '../unpacked-images.ts';
 import type { HostAbilities, Warden, WardenFolders } from '../warden.ts';
-import { encode, type Failure, type Json, openChannel } from './channel.ts';
+import { encode, encodeRequest, type Failure, type Json, openChannel } from './channel.ts';
+import { MAX_TREES } from './limits.ts';
+import { createPlaces } from './places.ts';
 import type { RequestName } from './requests.ts';
 
 /** The warden in its own process, as the server has it. */
@@ -38,21 +40,29 @@ export async function connectWarden(path: string, onLost: () => void): Promise<R
     async (request: object, signal?: AbortSignal): Promise<Json> =>
       await channel.call(method, request, signal);
 
+  const places = createPlaces(MAX_TREES);
   const openTree: OpenTree = async (request, signal) => {
     if (signal.aborted)
       throw new BulkheadError('canceled', 'the task was canceled while its files were moved');
-    const stream = await open(path);
-    stream.write(encode(request));
-    const { tree }: { tree: number } = demand(await readOne(stream));
-    // Asked once: the warden forgets a run that has ended.
-    let said: Promise<string> | undefined;
-    return treeProcess({
-      input: stream,
-      output: stream,
-      stop: () => void channel.call('treeStop', { tree }).catch(() => {}),
-      ended: () => (said ??= channel.call('treeEnd', { tree }).then(String, String)),
-      signal,
-    });
+    const message = encodeRequest(request);
+    const leave = await places.enter(signal);
+    try {
+      const stream = await open(path);
+      stream.write(message);
+      const { tree }: { tree: number } = demand(await readOne(stream));
+      // Asked once: the warden forgets a run that has ended.
+      let said: Promise<string> | undefined;
+      return treeProcess({
+        input: stream,
+        output: stream,
+        stop: () => void channel.call('treeStop', { tree }).catch(() => {}),
+        ended: () => (said ??= channel.call('treeEnd', { tree }).then(String, String).finally(leave)),
+        signal,
+      });
+    } catch (error) {
+      leave();
+      throw error;
+    }
   };
 
   return {
@@ -107,7 +117,7 @@ async function readOne(socket: Socket): Promise<string> {
       continue;
     }
     held = Buffer.concat([held, chunk]);
-    const [first] = NetstringReader.split(held);
+    const first = NetstringReader.first(held);
     if (first === undefined) continue;
     const rest = held.subarray(netstring(first).length);
     if (rest.length > 0) socket.unshift(rest);

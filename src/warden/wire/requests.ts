@@ -172,3 +172,18 @@ export const requests = {
 } satisfies Record<string, Shape>;
 
 export type RequestName = keyof typeof requests;
+
+/** The first message of the connection on which all other requests are made. */
+export const callsRequest = exactly({ calls: oneOf(true) });
+
+type Message =
+  | { readonly id: number; readonly method: string; readonly params: unknown }
+  | { readonly abort: number };
+
+/** Whatever else it is, its parameters are held to the shape of the request. */
+const anything: Shape = () => undefined;
+const message = either(exactly({ id: count, method: text(64), params: anything }), exactly({ abort: count }));
+
+export function isMessage(value: unknown): value is Message {
+  return message(value, '') === undefined;
+}

@@ -69,7 +69,7 @@ export function flag(value: unknown, at: string): string | undefined {
   return typeof value === 'boolean' ? undefined : `${at} must be true or false`;
 }
 
-export function oneOf(...values: readonly (string | null)[]): Shape {
+export function oneOf(...values: readonly (string | boolean | null)[]): Shape {
   return (value, at) =>
     values.some((one) => one === value) ? undefined : `${at} must be one of ${values.join(', ')}`;
 }
