@@ -192,7 +192,7 @@ describe('what is wrong is refused', () => {
       'images: { registries: [{ prefix: a, http: true }] }',
       '/images/registries/0/http',
     ],
-    ['a runtime that is neither word nor path', 'backend: { runtime: crun }', '/backend/runtime'],
+    ['a runtime that is neither word nor path', 'backend: { runtime: youki }', '/backend/runtime'],
     ['a key of objects', 'server: { toString: 1 }', '/server/toString'],
     ['a prototype', 'server: { __proto__: { port: 1 } }', '/server/__proto__'],
     ['a whole document of another kind', '- server', ''],

@@ -63,3 +63,8 @@ export function cgroupFolders(version: 1 | 2, parent: string): string[] {
     version === 2 ? [MOUNT] : readdirSync(MOUNT).map((controller) => join(MOUNT, controller));
   return hierarchies.map((hierarchy) => join(hierarchy, parent)).filter((folder) => existsSync(folder));
 }
+
+/** Both hierarchies are mounted, and controllers are in either. */
+export function isHybrid(): boolean {
+  return existsSync(join(MOUNT, 'unified', 'cgroup.controllers'));
+}

@@ -10,10 +10,10 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import { cgroupFolders, cgroupPaths } from './cgroups.ts';
 import type { Disks } from './disks.ts';
 import { observe } from './evidence/observe.ts';
-import { unblock, waitsAtGate } from './exec-fifo.ts';
 import { type Hand, StepError } from './hand.ts';
 import type { Lowers } from './lowers.ts';
 import type { RunFolders } from './run-folders.ts';
+import type { Runtime } from './runtime/runtime.ts';
 import * as step from './steps.ts';
 import { isWholeRoot, wholeRoot, workspaceFolder } from './workspace.ts';
 import type { Created, SealedExecutor } from './warden.ts';
@@ -33,7 +33,7 @@ export interface ContainerOptions {
   readonly run: RunFolders;
   readonly disks: Disks;
   readonly lowers: Lowers;
-  readonly runtime: { readonly path: string; readonly version: string };
+  readonly runtime: Runtime;
   readonly conmon: string;
   readonly init: string;
   readonly cgroupParent: string;
@@ -51,19 +51,16 @@ export interface ContainerOptions {
 /** In the folder of a container: it was ended at its gate, and no other waits there yet. */
 const NEVER_STARTED = 'never-started';
 
-/** The first process waits at the gate already; only a host that swaps takes longer than a moment. */
-const START_TIMEOUT_MS = 10_000;
-
 /** Conmon has no more to do than to write the exit code. */
 const CONMON_TIMEOUT_MS = 10_000;
 const CONMON_POLL_MS = 5;
 
 export type Containers = ReturnType<typeof createContainers>;
 
-/** Containers by runc, each with conmon as the parent that outlives the server. */
+/** Containers, each with conmon as the parent that outlives the server. */
 export function createContainers(options: ContainerOptions) {
-  const { hand, run, disks, lowers } = options;
-  const runtimeArgs = ['--root', run.runtime];
+  const { hand, run, disks, lowers, runtime } = options;
+  const [program, ...runtimeArgs] = runtime.command;
   const mountPoint = (container: string): string => join(run.roots, container);
   const exitFiles = (container: string): string[] =>
     [container, `${container}.done`].map((name) => join(run.exits, name));
@@ -127,6 +124,7 @@ export function createContainers(options: ContainerOptions) {
         }),
       ]);
       pid = Number(answer);
+      await runtime.settle(container);
       // Not before: whoever is killed in the middle of this leaves one that was never started.
       rmSync(join(folder, NEVER_STARTED), { force: true });
     } catch (error) {
@@ -143,7 +141,7 @@ export function createContainers(options: ContainerOptions) {
         grade: 'observed',
         configSha256: createHash('sha256').update(config).digest('hex'),
         imageDigest: request.imageDigest,
-        runtime: options.runtime.version,
+        runtime: runtime.version,
         observed,
         unenforced: options.unenforced,
       },
@@ -238,7 +236,7 @@ export function createContainers(options: ContainerOptions) {
   /** A dead process doesn't tell whether it ever ran; from here on it is never started. */
   function markAtGate(container: string): void {
     const folder = options.folder(container);
-    if (!starting.has(container) && existsSync(folder) && waitsAtGate(join(run.runtime, container)))
+    if (!starting.has(container) && existsSync(folder) && runtime.waitsAtGate(container))
       writeFileSync(join(folder, NEVER_STARTED), '', { mode: 0o600 });
   }
 
@@ -269,7 +267,7 @@ export function createContainers(options: ContainerOptions) {
       cid: container,
       cuuid: container,
       bundle: folder,
-      runtime: options.runtime.path,
+      runtime: program,
       'container-pidfile': join(folder, 'pid'),
       'exit-dir': run.exits,
       'log-path': 'passthrough',
@@ -304,12 +302,7 @@ export function createContainers(options: ContainerOptions) {
         // What the runtime's `delete` does for a dead container, without a process of its own for it.
         await hand.run(
           `removing ${container}`,
-          step.brief([
-            ...cgroups.map(step.rmdir),
-            step.unlink(join(state, 'state.json')),
-            step.rmdir(state),
-            ...rest,
-          ]),
+          step.brief([...cgroups.map(step.rmdir), ...runtime.forgetting(container), ...rest]),
         );
         return true;
       } catch {
@@ -317,9 +310,9 @@ export function createContainers(options: ContainerOptions) {
       }
     }
     markAtGate(container);
-    const deletion = step.exec(options.runtime.path, [...runtimeArgs, 'delete', '--force', container]);
-    // A runtime that was killed while it created has made the control groups, and knows nothing of them.
-    const own = existsSync(state) ? [deletion] : cgroups.map(step.rmdir);
+    const deletion = step.exec(program, [...runtimeArgs, 'delete', '--force', container]);
+    // A runtime that was killed while it created knows nothing of the control groups that it made, nor of a process in them.
+    const own = [...(existsSync(state) ? [deletion] : []), ...cgroups.map(step.vacate)];
     await hand.run(`ending ${container}`, own);
     await unwatched(container);
     await hand.run(`removing ${container}`, rest);
@@ -331,13 +324,12 @@ export function createContainers(options: ContainerOptions) {
     /** For the shared root file system of a task that has files in `/`. */
     rootSteps,
     unmergeSteps,
-    /** What the runtime's `start` does, without a process of its own for it: 8 ms of 60 for a short task. */
     async start(container: string): Promise<void> {
       if (existsSync(join(options.folder(container), NEVER_STARTED)))
         throw new BulkheadError('warden', `the container ${container} was killed before it was started`);
       starting.add(container);
       try {
-        await unblock(join(run.runtime, container, 'exec.fifo'), START_TIMEOUT_MS);
+        await runtime.start(container);
       } finally {
         starting.delete(container);
       }
@@ -350,21 +342,17 @@ export function createContainers(options: ContainerOptions) {
     isWatched,
     /** Also of one that was ended at its gate. */
     awaitsStart: (container: string): boolean =>
-      existsSync(join(options.folder(container), NEVER_STARTED)) || waitsAtGate(join(run.runtime, container)),
+      existsSync(join(options.folder(container), NEVER_STARTED)) || runtime.waitsAtGate(container),
     async kill(container: string): Promise<void> {
       if (!existsSync(join(run.runtime, container))) return;
       markAtGate(container);
       try {
         await hand.run(`killing ${container}`, [
-          step.exec(options.runtime.path, [...runtimeArgs, 'kill', container, 'KILL']),
+          step.exec(program, [...runtimeArgs, 'kill', container, 'KILL']),
         ]);
       } catch (error) {
         // Dead already, or never there: what was wanted.
-        if (
-          !isBulkheadError(error) ||
-          !/does not exist|process already finished|not running|no such process/i.test(error.message)
-        )
-          throw error;
+        if (runtime.lives(container)) throw error;
       }
     },
     async remove(container: string): Promise<void> {

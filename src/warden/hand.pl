@@ -17,11 +17,11 @@ use strict;
 use warnings;
 use POSIX qw(:sys_wait_h setsid dup2 _exit);
 use Fcntl qw(:DEFAULT :flock :mode);
-use Errno qw(EAGAIN EBUSY EEXIST EINTR EINVAL ENOENT);
+use Errno qw(EAGAIN EBUSY EEXIST EINTR EINVAL ENOENT ESRCH);
 
 # System call numbers of x86_64 (linux/arch/x86/entry/syscalls/syscall_64.tbl).
 my %SYS = (
-    setgroups => 116, setresuid => 117, setresgid => 119, prctl => 157, mount => 165, umount2 => 166,
+    wait4 => 61, ptrace => 101, setgroups => 116, setresuid => 117, setresgid => 119, prctl => 157, mount => 165, umount2 => 166,
     fsetxattr => 190, unshare => 272, fallocate => 285, syncfs => 306, open_tree => 428, move_mount => 429,
     mount_setattr => 442,
 );
@@ -37,8 +37,10 @@ my %STEPS = (
     chdir => \&step_chdir, mount => \&step_mount, umount => \&step_umount, idmap => \&step_idmap,
     allocate => \&step_allocate, sync => \&step_sync, rmdir => \&step_rmdir, unlink => \&step_unlink,
     brief => sub { }, exec => \&step_exec, inside => \&step_inside, launch => \&step_launch, copyout => \&step_copyout,
+    hold => \&step_hold, vacate => \&step_vacate,
 );
 my $LOCK_SECONDS = 30;
+my $HOLD_SECONDS = 10;
 my $lock;
 my $patience = 1;
 my $output = '';
@@ -234,6 +236,15 @@ sub step_rmdir {
     }
 }
 
+# vacate PATH: ends whatever is in a control group, and removes it. The number 0 is a process of a namespace that isn't seen here.
+sub step_vacate {
+    my (undef, $path) = @_;
+    if (open my $processes, '<', "$path/cgroup.procs") {
+        kill 'KILL', grep { $_ > 1 } map { chomp; $_ } <$processes>;
+    }
+    step_rmdir(undef, $path);
+}
+
 sub step_unlink {
     my (undef, $path) = @_;
     unlink $path or $! == ENOENT or fail("unlink $path");
@@ -333,6 +344,46 @@ sub step_exec {
     waitpid $child, 0;
     die [$? >> 8, "$argv[0]: " . ($text || 'exit ' . ($? >> 8))] if $?;
     $output = $text;
+}
+
+# hold PID START FIFO: the first process of a container of crun, whose start time is START, goes through its gate, and is stopped
+# where the kernel has executed the image's init and that has not run one instruction. Where it can't be, it is killed.
+# Source: ptrace(2), "PTRACE_EVENT_EXEC".
+sub step_hold {
+    my (undef, $pid, $start, $fifo) = @_;
+    my ($SEIZE, $CONT, $DETACH, $TRACEEXEC, $EXITKILL, $EVENT_EXEC) = (0x4206, 7, 17, 0x10, 0x100000, 4);
+    my ($state, $started) = (stat_fields($pid))[0, 19];
+    defined $started && $started == $start or do { $! = ESRCH; fail("hold $pid") };
+    # From here on, who ends before it lets go takes the process with it.
+    syscall($SYS{ptrace}, $SEIZE, $pid + 0, 0, $TRACEEXEC | $EXITKILL) == 0
+        or fail("ptrace $pid, without which a container of crun can't be read back");
+    sysopen my $gate, $fifo, O_WRONLY | O_NONBLOCK | O_NOFOLLOW or fail("open $fifo");
+    syswrite $gate, '0' or fail("write $fifo");
+    close $gate;
+    local $SIG{ALRM} = sub { };
+    alarm $HOLD_SECONDS;
+    while (1) {
+        my $status = pack 'l', 0;
+        my $found = syscall($SYS{wait4}, $pid + 0, $status, 0x40000000, 0);    # __WALL
+        fail("wait for $pid, which executes nothing in $HOLD_SECONDS s") if $found < 0;
+        $status = unpack 'l', $status;
+        die [0, "the first process ended before its first instruction"] if ($status & 0xff) != 0x7f;
+        my ($signal, $event) = ($status >> 8 & 0xff, $status >> 16);
+        last if $event == $EVENT_EXEC;
+        syscall($SYS{ptrace}, $CONT, $pid + 0, 0, $event ? 0 : $signal) == 0 or fail("ptrace $pid");
+    }
+    alarm 0;
+    # It waits for the process, which takes the signal before it returns from the kernel.
+    kill 'STOP', $pid or fail("stop $pid");
+    syscall($SYS{ptrace}, $DETACH, $pid + 0, 0, 0) == 0 or fail("let go of $pid");
+    for (1 .. $HOLD_SECONDS * 1000) {
+        $state = (stat_fields($pid))[0];
+        return if defined $state && $state eq 'T';
+        die [0, "the first process ended before its first instruction"] if !defined $state || $state =~ /[ZX]/;
+        select undef, undef, undef, 0.001;
+    }
+    kill 'KILL', $pid;
+    die [0, "the first process does not stop for $HOLD_SECONDS s"];
 }
 
 # inside ROOT UID GID STEP…: file steps from within a root folder, without any privilege: paths can't lead out of it.
@@ -530,12 +581,15 @@ sub open_apart {
     return $file;
 }
 
-# In clock ticks since the host started: with the process id, it names a process for as long as the host runs. The name
-# in parentheses before may hold anything. Source: proc_pid_stat(5).
-sub start_time {
-    open my $stat, '<', '/proc/self/stat' or fail('open /proc/self/stat');
-    my ($fields) = <$stat> =~ /.*\) (.*)/;
-    return (split / /, $fields)[19];
+# In clock ticks since the host started: with the process id, it names a process for as long as the host runs.
+sub start_time { return (stat_fields('self'))[19] }
+
+# Its state and what follows; nothing where it is gone. The name in parentheses before may hold anything. Source: proc_pid_stat(5).
+sub stat_fields {
+    my ($pid) = @_;
+    open my $stat, '<', "/proc/$pid/stat" or return;
+    my $line = <$stat>;
+    return defined $line && $line =~ /.*\) (.*)/ ? split / /, $1 : ();
 }
 
 sub drain {

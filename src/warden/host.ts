@@ -9,11 +9,19 @@ import type { RunFolders } from './run-folders.ts';
 import * as step from './steps.ts';
 
 export interface HostTools {
-  readonly runtime: { readonly path: string; readonly version: string };
+  readonly runtime: RuntimeProgram;
   readonly conmon: string;
   /** A static init, which becomes the first process of every container. */
   readonly init: string;
   readonly hardLimits: ExecutorSpec['hardLimits'];
+}
+
+export interface RuntimeProgram {
+  /** What it calls itself, whatever its file is called. */
+  readonly name: 'runc' | 'crun';
+  readonly path: string;
+  /** Such as `runc 1.1.5`. */
+  readonly version: string;
 }
 
 const SEARCH = [
@@ -34,28 +42,41 @@ export async function findHost(runtime: string): Promise<HostTools> {
       'the oci backend needs root (uid 0) to make mounts, id maps and cgroups; start the server as root',
     );
   }
-  const runtimePath = runtime.startsWith('/')
-    ? runtime
-    : await find(runtime === 'auto' ? 'runc' : runtime, 'runc');
-  const [conmon, init] = await Promise.all([
+  const [program, conmon, init] = await Promise.all([
+    runtimeProgram(runtime),
     find('conmon', 'conmon'),
     find('catatonit', 'catatonit'),
     find('losetup', 'mount'),
     find('mke2fs', 'e2fsprogs'),
   ]);
-  const { stdout } = await promisify(execFile)(runtimePath, ['--version']).catch((error: unknown) => {
-    throw new BulkheadError(
-      'host',
-      `backend.runtime: ${runtimePath} can't be run: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  });
-  const version = /version (\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
   return {
-    runtime: { path: runtimePath, version: `${runtimePath.split('/').at(-1)} ${version}` },
+    runtime: program,
     conmon,
     init,
     hardLimits: hardLimits(await readFile('/proc/self/limits', 'utf8')),
   };
+}
+
+/** `auto`: runc, which needs no help to be read back, else crun. */
+async function runtimeProgram(runtime: string): Promise<RuntimeProgram> {
+  const path = runtime.startsWith('/')
+    ? runtime
+    : runtime === 'auto'
+      ? ((await search('runc')) ?? (await search('crun')) ?? (await find('runc', 'runc')))
+      : await find(runtime, runtime);
+  const { stdout } = await promisify(execFile)(path, ['--version']).catch((error: unknown) => {
+    throw new BulkheadError(
+      'host',
+      `backend.runtime: ${path} can't be run: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+  const [, name, version = 'of unknown version'] = /^(runc|crun) version (\S+)/.exec(stdout) ?? [];
+  if (name !== 'runc' && name !== 'crun')
+    throw new BulkheadError(
+      'host',
+      `backend.runtime: ${path} says of itself ${JSON.stringify(stdout.slice(0, 60))}; only runc and crun can be driven`,
+    );
+  return { name, path, version: `${path.split('/').at(-1)} ${version}` };
 }
 
 /** The hard limits in /proc/PID/limits. Pure. */
@@ -91,18 +112,22 @@ export async function probeIdMappedMounts(hand: Hand, run: RunFolders, idBase: n
 }
 
 async function find(program: string, debianPackage: string): Promise<string> {
-  for (const folder of SEARCH) {
-    const path = join(folder, program);
-    if (
-      await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-  }
+  const path = await search(program);
+  if (path !== undefined) return path;
   throw new BulkheadError(
     'host',
     `${program} is not on this host (looked in ${SEARCH.join(', ')}); on Debian: apt install ${debianPackage}`,
   );
+}
+
+async function search(program: string): Promise<string | undefined> {
+  for (const folder of SEARCH) {
+    const path = join(folder, program);
+    const isThere = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return path;
+  }
+  return undefined;
 }

@@ -13,6 +13,8 @@ import { openImageRoots } from './image/roots.ts';
 import { linkSteps, probeLinks } from './links.ts';
 import { createLowers } from './lowers.ts';
 import { runFolders } from './run-folders.ts';
+import { createCrun } from './runtime/crun.ts';
+import { createRunc } from './runtime/runc.ts';
 import type { ReadyDisks } from './ready-disks.ts';
 import { demandSealable, refusal } from './sealing.ts';
 import { openSeals } from './seals.ts';
@@ -43,7 +45,7 @@ export interface WardenOptions {
   readonly logFolder: string;
   /** Unpacked images; and where they are prepared, by whoever asks for their unpacking. */
   readonly imageFolders: { readonly roots: string; readonly work: string };
-  /** `auto`, `runc`, or a path. */
+  /** `auto`, `runc`, `crun`, or a path. */
   readonly runtime: string;
   readonly idBase: number;
   /** Ready-made disks that are kept. */
@@ -104,12 +106,17 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       seals.all().some(({ executors }) => executors.some(({ imageDigest }) => imageDigest === digest)),
     forget: (digest) => lowers.forget(digest),
   });
+  const { name: runtimeName, ...program } = host.runtime;
+  const runtime =
+    runtimeName === 'crun'
+      ? createCrun({ ...program, root: run.runtime, hand })
+      : createRunc({ ...program, root: run.runtime });
   const containers = createContainers({
     hand,
     run,
     disks,
     lowers,
-    runtime: host.runtime,
+    runtime,
     conmon: host.conmon,
     init: host.init,
     cgroupParent: parent,

@@ -72,6 +72,11 @@ export function rmdir(path: string): Step {
   return ['rmdir', absolute(path)];
 }
 
+/** Ends whatever is in a control group, and removes it. */
+export function vacate(path: string): Step {
+  return ['vacate', absolute(path)];
+}
+
 export function unlink(path: string): Step {
   return ['unlink', absolute(path)];
 }
@@ -146,6 +151,14 @@ export function file(path: string, mode: number, bytes: string | Uint8Array): St
 /** Inside: more bytes for a file that is there; nothing where it isn't. */
 export function append(path: string, bytes: string | Uint8Array): Step {
   return ['append', absolute(path), bytes];
+}
+
+/**
+ * Lets the first process of a container of crun through its gate, and stops it where the kernel has executed the image's init and
+ * it has not run one instruction. `start`, in clock ticks since the host started, tells it from another of the same id.
+ */
+export function hold(pid: number, start: number, fifo: string): Step {
+  return ['hold', whole(pid), whole(start), absolute(fifo)];
 }
 
 export interface Launch {

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { RuntimeSpec } from '../../src/backends/oci/compile.ts';
 import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
+import { runtimeCommand } from '../fixtures/runtime.ts';
 import { ID_BASE } from './instance.ts';
 import { until } from '../poll.ts';
 
@@ -15,7 +16,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the specification of a real sandbox again by runc alone, after one protection was taken away. */
+/** Runs the specification of a real sandbox again by the runtime alone, after one protection was taken away. */
 export interface Controls {
   /** Where a copy of the image stands for the controls, on a mount without any flag. */
   readonly rootfs: string;
@@ -51,11 +52,10 @@ export async function openControls(image: string): Promise<Controls> {
       };
       await writeFile(join(bundle, 'config.json'), JSON.stringify(weaken(own)));
       const pidFile = join(bundle, 'pid');
-      const child = spawn(
-        '/usr/sbin/runc',
-        ['--root', join(folder, 'runc'), 'run', '--bundle', bundle, '--pid-file', pidFile, name],
-        { stdio: ['pipe', 'pipe', 'pipe'] },
-      );
+      const [program, ...args] = runtimeCommand(join(folder, 'state'));
+      const child = spawn(program, [...args, 'run', '--bundle', bundle, '--pid-file', pidFile, name], {
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
       const ended = once(child, 'close');
       const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
       if (during) {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
 import { tracesOfServer } from '../e2e/traces.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
+import { RUNTIME_PATH } from '../fixtures/runtime.ts';
 import { startServer } from '../fixtures/server.ts';
 import { openInstance, type Instance } from './instance.ts';
 import { runJob } from './run.ts';
@@ -51,7 +52,7 @@ describe('nothing of the task runs where', () => {
 });
 
 test('on a server such a task ends as SYSTEM_ERROR with the control’s name, and nothing of it stays', async () => {
-  const server = await startServer({ backend: { runtime: own.at('weak-runc') } });
+  const server = await startServer({ backend: { runtime: own.at('weak-runtime') } });
   try {
     const document = { executors: [sh(['sh', '-c', 'echo ran'])] };
     await choose('the system call filter is dropped');
@@ -76,10 +77,13 @@ async function choose(name: string): Promise<void> {
 }
 
 async function weakRuntime(folder: TemporaryFolder): Promise<string> {
-  const path = folder.at('weak-runc');
+  const path = folder.at('weak-runtime');
   const program = fileURLToPath(new URL('weak-runtime.ts', import.meta.url));
   await choose('');
-  await writeFile(path, `#!/bin/sh\nexec ${process.execPath} ${program} ${folder.at('weakness')} "$@"\n`);
+  await writeFile(
+    path,
+    `#!/bin/sh\nexec ${process.execPath} ${program} ${folder.at('weakness')} ${RUNTIME_PATH} "$@"\n`,
+  );
   await chmod(path, 0o755);
   return path;
 }

@@ -13,6 +13,7 @@ import { runFolders } from '../../src/warden/run-folders.ts';
 import { createConfinedTrees } from '../../src/warden/tree.ts';
 import type { Warden } from '../../src/warden/warden.ts';
 import { busyboxLayout } from '../fixtures/images.ts';
+import { RUNTIME } from '../fixtures/runtime.ts';
 import { writeBoxLayout } from './images.ts';
 
 export const RUN_FOLDER = '/run/bulkhead';
@@ -33,10 +34,10 @@ export interface Instance {
   close(): Promise<readonly string[]>;
 }
 
-/** `alter` puts something else in the place of the warden, or of parts of it; `runtime` in the place of this host's. */
+/** `alter` puts something else in the place of the warden, or of parts of it; `runtime` in the place of that of this run. */
 export async function openInstance(
   alter = (warden: Warden): Warden => warden,
-  runtime = 'auto',
+  runtime = RUNTIME,
 ): Promise<Instance> {
   const folder = await mkdtemp(join(tmpdir(), 'bulkhead-oci-'));
   const files = join(folder, 'files');

@@ -1,12 +1,14 @@
 /** What the backend finds again of an attempt, and what it calls lost, on real containers. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Attempt, Backend, Handle } from '../../src/backends/backend.ts';
 import { ociHandle } from '../../src/backends/oci/handle.ts';
+import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
+import { cgroupParent } from '../../src/warden/delegation.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
 import { attemptOf, prepared, PROGRAMS } from '../contract/backend-samples.ts';
 import { runJob } from './run.ts';
@@ -161,6 +163,19 @@ test('a container that is ended is removed when nobody can write its exit code a
     }
     await removal;
     expect(existsSync(exitsFile(handle, ''))).toBe(false);
+  });
+});
+
+test('what a runtime left behind that was killed before it wrote about it is ended, and removed', async () => {
+  await withAttempt('runOn', async (handle) => {
+    const executor = { attempt: ociHandle(handle).id, index: 0 };
+    await instance.warden.create(executor);
+    for (const name of ['state.json', 'status']) await rm(join(dirname(gate(handle)), name), { force: true });
+    await instance.warden.remove(executor);
+    expect(await isGone(handle)).toBe(true);
+    const { instance: name } = runFolders(RUN_FOLDER, instance.folder);
+    const parent = `${cgroupParent(name)}/${executor.attempt}-0`;
+    expect(cgroupFolders(cgroupVersion(), parent)).toEqual([]);
   });
 });
 

@@ -1,15 +1,13 @@
 /**
- * A runtime that forgets something: `runc`, but for what is taken from the specification before a container is made.
- * `node weak-runtime.ts CHOICE ARGUMENT…`; CHOICE is a file with the name of a weakness, or nothing.
+ * A runtime that forgets something: PROGRAM, but for what is taken from the specification before a container is made.
+ * `node weak-runtime.ts CHOICE PROGRAM ARGUMENT…`; CHOICE is a file with the name of a weakness, or nothing.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeSpec } from '../../src/backends/oci/compile.ts';
 import { WEAKNESSES } from './weaknesses.ts';
 
-const RUNC = '/usr/sbin/runc';
-
-const [choice = '', ...args] = process.argv.slice(2);
+const [choice = '', program = '', ...args] = process.argv.slice(2);
 const name = readFileSync(choice, 'utf8');
 const bundle = args[args.indexOf('--bundle') + 1];
 if (args.includes('create') && name !== '' && bundle !== undefined) {
@@ -20,4 +18,4 @@ if (args.includes('create') && name !== '' && bundle !== undefined) {
   writeFileSync(file, JSON.stringify(weakness.weaken(spec)));
 }
 // In the place of this process: its descriptors are those that conmon gave.
-process.execve?.(RUNC, [RUNC, ...args]);
+process.execve?.(program, [program, ...args]);

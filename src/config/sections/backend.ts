@@ -3,8 +3,8 @@ import { autoOrInteger, choice, path, pathBelowData, pathOrWord, section, whole 
 export const backendSection = section('Where tasks run.', {
   kind: choice('`oci`: containers on this machine.', ['oci'], 'oci'),
   runtime: pathOrWord(
-    'The OCI runtime: `auto` takes the best that works here; `runc` is looked up in PATH; or a path.',
-    ['auto', 'runc'],
+    'The OCI runtime: `runc` and `crun` are looked for where programs stand; `auto` takes runc, else crun; or a path to one of them.',
+    ['auto', 'runc', 'crun'],
     'auto',
   ),
   slots: autoOrInteger('How many tasks may run at once; `auto` lets cpu, memory and disk decide.', 1),
