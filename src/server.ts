@@ -69,7 +69,12 @@ async function serve(wardenSocket: string): Promise<void> {
   const recorder = new Recorder();
   const database = join(data, DATABASE_NAME);
   const store = observedStore(
-    await openSqliteStore({ path: database, heapMegabytes: STORE_HEAP_MEGABYTES }),
+    await openSqliteStore({
+      path: database,
+      heapMegabytes: STORE_HEAP_MEGABYTES,
+      // Tasks go on, and the next server takes them up; this one could do nothing for them, and would try for ever.
+      onDeath: (error) => process.exit(tellFailure(error)),
+    }),
     recorder,
   );
   const policy = followPolicy(sitePolicy(config), process.stdin, logger);

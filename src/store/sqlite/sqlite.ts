@@ -12,6 +12,11 @@ export interface SqliteStoreOptions {
   readonly busyTimeoutMs?: number;
   /** The most that each of the two threads may use for its objects, in MiB; by default, what Node chooses. */
   readonly heapMegabytes?: number;
+  /**
+   * Told once where a thread ended though nobody closed it. Whatever is asked from then on is rejected with the same
+   * error: only another store on the file helps.
+   */
+  readonly onDeath?: (error: BulkheadError) => void;
 }
 
 /**
@@ -22,10 +27,16 @@ export interface SqliteStoreOptions {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, busyTimeoutMs = 5_000, heapMegabytes } = options;
   const channels: { fail(error: BulkheadError): void }[] = [];
+  let isDead = false;
   const threadOptions = {
     ...(heapMegabytes === undefined ? {} : { heapMegabytes }),
     // Half a store is none: a server that can't write, or can't read, must say so at once.
-    onDeath: (error: BulkheadError) => channels.forEach((channel) => channel.fail(error)),
+    onDeath: (error: BulkheadError) => {
+      if (isDead) return;
+      isDead = true;
+      for (const channel of channels) channel.fail(error);
+      options.onDeath?.(error);
+    },
   };
   const writer = await Channel.open<WriteOperations>({ role: 'writer', path, busyTimeoutMs }, threadOptions);
   channels.push(writer);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { fullAttempt, fullTask, newTask, taskIn } from '../../../test/contract/store-samples.ts';
+import type { BulkheadError } from '../../errors.ts';
 import type { Store } from '../store.ts';
 import { openSqliteStore } from './sqlite.ts';
 
@@ -104,7 +105,12 @@ test('lists go on while a writer is in its transaction', async () => {
 });
 
 test('a thread that dies fails what is under way and what comes later, and the store still closes', async () => {
-  const small = await openSqliteStore({ path: join(folder, 'small.db'), heapMegabytes: 24 });
+  const deaths: BulkheadError[] = [];
+  const small = await openSqliteStore({
+    path: join(folder, 'small.db'),
+    heapMegabytes: 24,
+    onDeath: (error) => deaths.push(error),
+  });
   try {
     const kept = newTask();
     await small.create(kept);
@@ -124,6 +130,7 @@ test('a thread that dies fails what is under way and what comes later, and the s
     }
     await expect(small.create(newTask())).rejects.toMatchObject({ code: 'store' });
     await expect(small.get(kept.id, { view: 'FULL' })).rejects.toMatchObject({ code: 'store' });
+    expect(deaths).toMatchObject([{ code: 'store', message: expect.stringContaining('writer') }]);
   } finally {
     await small.close();
   }
