@@ -9,7 +9,6 @@ import { createCompositeAuthenticator } from './auth/composite.ts';
 import { createNoneAuthenticator } from './auth/none.ts';
 import type { Backend } from './backends/backend.ts';
 import { createOciBackend } from './backends/oci/backend.ts';
-import { OCI_ABILITIES } from './backends/oci/compile.ts';
 import { createStaging } from './backends/oci/staging.ts';
 import type { Config } from './config/schema.ts';
 import { sitePolicy } from './config/site-policy.ts';
@@ -17,17 +16,16 @@ import { BulkheadError } from './errors.ts';
 import { tellFailure } from './failure.ts';
 import { createEngine } from './engine/service.ts';
 import { createHttpServer } from './http/server.ts';
-import { imageNames } from './image-names.ts';
 import type { ImageProvider, ImageUsage } from './images/images.ts';
 import { createImageProvider } from './images/provider.ts';
 import { openOperations } from './operations.ts';
-import { admit } from './policy/admission.ts';
 import { SUPPORTED_PARAMETERS } from './policy/parameter-key.ts';
 import { followPolicy } from './policy-source.ts';
 import type { PolicySource } from './policy-source.ts';
 import { createFileStorage } from './storage/file.ts';
 import type { ServerStart } from './server-start.ts';
 import { serviceDescription } from './service-description.ts';
+import { createSiteAdmission } from './site-admission.ts';
 import { siteRoots } from './site-roots.ts';
 import { deferredStorage } from './storage/deferred.ts';
 import { createStorages } from './storage/registry.ts';
@@ -111,22 +109,20 @@ async function serve(wardenSocket: string): Promise<void> {
   });
   await engine.start();
 
+  const site = createSiteAdmission({
+    policy,
+    machine: () => engine.capacity(),
+    unenforced: warden.abilities.unenforced,
+  });
   const http = createHttpServer({
     store,
     engine,
     authenticator: authenticator(config, logger),
     admit: async (document, principal) => {
       operations.options.operation.assertTakes();
-      return admit({
-        site: policy.current,
-        document,
-        principal,
-        images: imageNames(document),
-        machine: engine.capacity(),
-        abilities: OCI_ABILITIES,
-        unenforced: warden.abilities.unenforced,
-      });
+      return site.admit(document, principal);
     },
+    policy: { ...site, operators: config.auth.operators },
     operation: operations.options,
     serviceInfo: serviceDescription(config),
     storageLocations: [

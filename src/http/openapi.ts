@@ -12,6 +12,7 @@ import {
   tesTask,
   tesTaskLog,
 } from '../tes/task-schema.ts';
+import { policyExplanation, policyOverview } from './policy-schema.ts';
 import { sandboxAnswer } from './sandbox-schema.ts';
 
 const COMPONENTS = [
@@ -31,6 +32,8 @@ const COMPONENTS = [
   tesServiceType,
   tesServiceInfo,
   sandboxAnswer,
+  policyExplanation,
+  policyOverview,
 ];
 
 /** Makes the schemas known by name, and writes the document from the routes that are registered after. */

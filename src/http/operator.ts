@@ -16,6 +16,6 @@ export function requireOperator(app: FastifyInstance, operators: readonly string
 }
 
 /** Where nobody authenticates, the server listens on loopback alone, and its one caller is the operator. */
-function isOperator({ method, subject }: Principal, operators: readonly string[]): boolean {
+export function isOperator({ method, subject }: Principal, operators: readonly string[]): boolean {
   return method === 'none' || operators.includes(subject);
 }

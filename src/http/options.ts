@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts';
 import type { ServiceDescription } from '../tes/service-info.ts';
 import type { TesTaskDocument } from '../tes/task.ts';
 import type { OperationOptions } from './operation-options.ts';
+import type { PolicyOptions } from './policy-options.ts';
 
 /** What the HTTP room needs from outside. */
 export interface HttpServerOptions {
@@ -14,6 +15,8 @@ export interface HttpServerOptions {
   readonly authenticator: Authenticator;
   /** Throws `refused` or `invalid` with every field at fault; its document is what is stored. */
   readonly admit: (document: TesTaskDocument, principal: Principal) => Promise<Admitted>;
+  /** Without it, none of its routes exists. */
+  readonly policy?: PolicyOptions;
   readonly serviceInfo: ServiceDescription;
   /** Advertised to callers that authenticated. */
   readonly storageLocations: readonly string[];

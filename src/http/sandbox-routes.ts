@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
-import type { Evidence, ExecutorSandbox, Sandbox } from '../sandbox/sandbox.ts';
+import type { Evidence } from '../sandbox/sandbox.ts';
 import type { TaskRecord } from '../store/store.ts';
 import { callerOf } from './identity.ts';
 import { SANDBOX_ROUTE } from './openapi-routes.ts';
 import type { HttpServerOptions } from './options.ts';
 import type { sandboxAnswer } from './sandbox-schema.ts';
+import { sandboxView } from './sandbox-view.ts';
 import { unknownTask } from './task-routes.ts';
 
 type SandboxAnswer = Static<typeof sandboxAnswer>;
@@ -23,38 +24,6 @@ export function sandboxRoutes(app: FastifyInstance, { store }: Pick<HttpServerOp
       attempts: task.attempts.map(attemptView),
     } satisfies SandboxAnswer;
   });
-}
-
-function sandboxView(sandbox: Sandbox): SandboxAnswer['sandbox'] {
-  const { limits, executors = [], rules } = sandbox;
-  return {
-    ...executorView(sandbox),
-    limits: {
-      cpu_cores: limits.cpuCores,
-      memory_bytes: limits.memoryBytes,
-      disk_bytes: limits.diskBytes,
-      disk_inodes: limits.diskInodes,
-      pids: limits.pids,
-      open_files: limits.openFiles,
-      log_bytes: limits.logBytes,
-      wall_time_ms: limits.wallTimeMs,
-      queue_time_ms: limits.queueTimeMs,
-    },
-    executors: executors.map((each) => ({ index: each.index, ...executorView(each), pids: each.pids })),
-    rules: [...(rules ?? [])],
-  };
-}
-
-function executorView({ profile, isolation, privilege, network, egress, rootfs, compat }: ExecutorSandbox) {
-  return {
-    profile,
-    isolation,
-    privilege,
-    network,
-    ...(egress && { egress: [...egress] }),
-    rootfs,
-    compat: [...compat],
-  };
 }
 
 function attemptView({

@@ -12,6 +12,7 @@ import { operationRoutes } from './operation-routes.ts';
 import { DEFAULT_LIMITS } from './options.ts';
 import type { HttpServerOptions } from './options.ts';
 import { refuseForeignPages } from './origin.ts';
+import { policyRoutes } from './policy-routes.ts';
 import { sandboxRoutes } from './sandbox-routes.ts';
 import { serviceInfoRoutes } from './service-info-routes.ts';
 import { taskRoutes } from './task-routes.ts';
@@ -66,6 +67,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       requireIdentity(closed, options.authenticator);
       logRoutes(closed, options);
       sandboxRoutes(closed, options);
+      if (options.policy !== undefined) policyRoutes(closed, options.policy, limits.contentBytes);
       refuseOtherMethods(closed, '/tasks/:id/logs', ['GET']);
       refuseOtherMethods(closed, '/tasks/:id/sandbox', ['GET']);
     },

@@ -2,13 +2,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
-  ALL_ABILITIES,
   arbitraryDocument,
   arbitraryRequest,
   arbitrarySite,
   FIELD_VALUES,
 } from '../../test/doubles/arbitrary-policy.ts';
-import { admissionRequest } from '../../test/doubles/site.ts';
+import { admissionRequest, ALL_ABILITIES } from '../../test/doubles/site.ts';
 import { parseEndpoint } from '../sandbox/endpoint.ts';
 import { executorSandbox } from '../sandbox/executor.ts';
 import { violations } from '../sandbox/invariants.ts';

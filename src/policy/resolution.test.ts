@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ALL_ABILITIES } from '../../test/doubles/arbitrary-policy.ts';
-import { admissionRequest } from '../../test/doubles/site.ts';
+import { admissionRequest, ALL_ABILITIES } from '../../test/doubles/site.ts';
 import { executorSandbox } from '../sandbox/executor.ts';
 import type { TesTaskDocument } from '../tes/task.ts';
 import { resolve } from './resolution.ts';

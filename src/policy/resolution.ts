@@ -5,6 +5,7 @@ import { assembled } from './assembly.ts';
 import { enforcementProblem } from './enforcement.ts';
 import type { ImageName } from './image-pattern.ts';
 import { levelsFor, profilesOf } from './levels.ts';
+import type { Level } from './levels.ts';
 import type { Candidate } from './match.ts';
 import { parseRequest } from './parse-request.ts';
 import type { ParsedRequest } from './parse-request.ts';
@@ -42,6 +43,8 @@ export interface Resolution {
   readonly supported: ParsedRequest['supported'];
   readonly task: TaskResolution;
   readonly executors: readonly ExecutorResolution[];
+  /** Of each executor, the rules that match it, then the site. */
+  readonly levels: readonly (readonly Level[])[];
   readonly warnings: readonly string[];
   /** Each once; none where the task is admitted. */
   readonly refusals: readonly FieldFault[];
@@ -65,6 +68,7 @@ export function resolve(asked: AdmissionRequest): Resolution {
     supported: parsed.supported,
     task,
     executors,
+    levels,
     warnings: [...task.warnings, ...parsed.warnings],
     refusals: distinct([
       ...task.refusals,

@@ -26,7 +26,7 @@ export function storageRefusals(
 }
 
 /** What a caller may read or write, where it is said at all. */
-function findStorage(
+export function findStorage(
   levels: readonly Level[],
   use: keyof StorageGrants,
 ): Found<readonly string[]> | undefined {

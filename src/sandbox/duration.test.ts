@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatDuration, parseDuration } from './duration.ts';
 
@@ -48,10 +47,9 @@ test.each([
   expect(formatDuration(milliseconds)).toBe(text);
 });
 
-test('what was formatted is read as the same', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 0, max: 2 ** 40 }), (milliseconds) => {
-      expect(parseDuration(formatDuration(milliseconds))).toBe(milliseconds);
-    }),
-  );
-});
+test.each([1, 999, 59_999, 3_600_000, 86_399_999, 2 ** 40])(
+  '%d ms, once formatted, are read as the same',
+  (milliseconds) => {
+    expect(parseDuration(formatDuration(milliseconds))).toBe(milliseconds);
+  },
+);

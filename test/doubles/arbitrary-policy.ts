@@ -6,7 +6,7 @@ import { DEFAULT_SITE_POLICY } from '../../src/policy/site.ts';
 import type { Floors, Preset, Rule, SitePolicy } from '../../src/policy/site.ts';
 import { ISOLATIONS, NETWORK_MODES, PRIVILEGES, ROOT_FILE_SYSTEMS } from '../../src/sandbox/sandbox.ts';
 import type { TesTaskDocument } from '../../src/tes/task.ts';
-import { admissionRequest } from './site.ts';
+import { admissionRequest, ALL_ABILITIES } from './site.ts';
 
 const PROFILE_NAMES = ['strict', 'standard', 'mapped-root', 'networked'];
 const IMAGES = ['ubuntu:22.04', 'quay.io/lab/tool:1', 'ghcr.io/other/thing'];
@@ -133,9 +133,6 @@ export const arbitraryDocument: fc.Arbitrary<TesTaskDocument> = fc
     resources: { ...sizes, backend_parameters },
     executors: images.map((image) => ({ image, command: ['true'] })),
   }));
-
-/** Where everything is made, so that policy alone decides. */
-export const ALL_ABILITIES = { isolations: ISOLATIONS, networks: NETWORK_MODES };
 
 export const arbitraryRequest: fc.Arbitrary<AdmissionRequest> = fc
   .record({
