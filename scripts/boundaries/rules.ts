@@ -52,7 +52,7 @@ const PORTS =
   '^src/(store/(store|backup)|backends/backend|warden/(warden|confined-tree|unpacked-images|ready-disks)|storage/storage|images/images|auth/authenticator|engine/(engine|operation))\\.ts$';
 
 /** A backend's pure part, from a sandbox to the runtime's own description: the warden compiles what it starts. */
-const COMPILERS = '^src/backends/[^/]+/(compile|seccomp)\\.ts$';
+const COMPILERS = '^src/backends/[^/]+/(compile|seccomp|compile/[^/]+)\\.ts$';
 
 /** Rooms that implement ports or do I/O. */
 const ADAPTERS = [
