@@ -11,6 +11,7 @@ import { policyTeller, readPolicyNews } from './policy-news.ts';
 import type { ServeOrigins } from './policy-news.ts';
 import { printable } from './printable.ts';
 import type { ServerStart } from './server-start.ts';
+import { NODE_ARGUMENTS } from './warden-start.ts';
 import { siteRoots } from './site-roots.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
 import { relayLines } from './telemetry/line-relay.ts';
@@ -78,7 +79,7 @@ export async function serve(config: Config, origins: ServeOrigins): Promise<numb
       network: 'host',
       cwd: '/',
     },
-    [process.execPath, ...process.execArgv, SERVER, socket],
+    [process.execPath, ...new Set([...process.execArgv, ...NODE_ARGUMENTS]), SERVER, socket],
     {
       env: serverEnvironment(process.env, join(data, 'compile-cache')),
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -87,6 +88,8 @@ export async function serve(config: Config, origins: ServeOrigins): Promise<numb
   const said = [server.stdout, server.stderr].map(async (stream) => {
     if (stream !== null) await relayLines(stream, writerOf(log, isTerminal));
   });
+  // Not even ended by it: whoever means to look at a process must not stop what runs.
+  process.on('SIGUSR1', () => {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void server.kill(signal));
   const tellPolicy = policyTeller(server.stdin, () => readPolicyNews(origins, config));
   process.on('SIGHUP', () => {
@@ -175,7 +178,6 @@ function serverPlaces(config: Config, data: string, socket: string, exits: strin
     '/run/systemd/resolve',
     '/run/resolvconf',
     '/run/NetworkManager',
-    '/proc',
     programFolder(),
     dirname(dirname(process.execPath)),
     join(backend.work, 'containers'),
@@ -189,6 +191,7 @@ function serverPlaces(config: Config, data: string, socket: string, exits: strin
     ...SYSTEM_PLACES,
     { how: 'tmp', path: '/tmp' },
     { how: 'tmp', path: '/var/tmp' },
+    { how: 'proc', path: '/proc' },
     ...read.map((path): JailPlace => ({ how: 'ro', path })),
     // What is lent is so also where it is the folder around something else.
     ...shown.filter(({ how }) => how !== 'lent'),

@@ -46,6 +46,8 @@ const ID_CHARACTERS = 24;
 /** The threads of the store hold little; what they take counts in the memory of an idle server. */
 const STORE_HEAP_MEGABYTES = 256;
 
+// It does nothing here, and by default it would end this process.
+process.on('SIGUSR1', () => {});
 const [socket] = process.argv.slice(2);
 if (socket === undefined)
   throw new Error('bulkhead serve starts this program, with the socket of its warden');

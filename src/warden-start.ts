@@ -6,6 +6,12 @@ import type { ServeOrigins } from './policy-news.ts';
 /** In its environment, what the warden's program is told: the configuration that was read, and where it came from. */
 export const WARDEN_CONFIG = 'BULKHEAD_WARDEN_CONFIG';
 
+/**
+ * Of Node, for the warden and for the server: a signal would open its inspector to every user of this host, and with it a way
+ * to have any code run. Source: Node's documentation of `--disable-sigusr1`.
+ */
+export const NODE_ARGUMENTS = ['--disable-sigusr1'];
+
 const PROGRAM = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './warden-process.ts' : './warden-process.js', import.meta.url),
 );
@@ -23,7 +29,7 @@ export function becomeWarden(config: Config, origins: ServeOrigins): void {
   process.execve?.(
     process.execPath,
     // As it was called, for whoever lists processes.
-    [process.execPath, ...process.execArgv, PROGRAM, ...process.argv.slice(2)],
+    [process.execPath, ...process.execArgv, ...NODE_ARGUMENTS, PROGRAM, ...process.argv.slice(2)],
     { ...process.env, [WARDEN_CONFIG]: text },
   );
 }

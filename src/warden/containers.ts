@@ -16,7 +16,8 @@ import type { RunFolders } from './run-folders.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import * as step from './steps.ts';
 import { isWholeRoot, wholeRoot, workspaceFolder } from './workspace.ts';
-import type { Created, SealedExecutor } from './warden.ts';
+import type { Created, SealedExecutor, Watchers } from './warden.ts';
+import { isConmonAlive, isDrainAlive } from './watchers.ts';
 
 /** One executor of a sealed attempt, at its place on this host. */
 export interface CreateRequest extends SealedExecutor {
@@ -240,18 +241,18 @@ export function createContainers(options: ContainerOptions) {
       writeFileSync(join(folder, NEVER_STARTED), '', { mode: 0o600 });
   }
 
-  async function isWatched(container: string): Promise<boolean> {
-    const folder = options.folder(container);
-    const pid = Number(await readFile(join(folder, 'conmon.pid'), 'utf8').catch(() => ''));
-    if (!Number.isSafeInteger(pid) || pid <= 1) return false;
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    return command.split('\0').includes(folder);
+  async function watchers(container: string): Promise<Watchers> {
+    const [ofExit, ofOutput] = await Promise.all([
+      isConmonAlive(options.folder(container)),
+      isDrainAlive(join(run.exits, `${container}.done`)),
+    ]);
+    return { ofExit, ofOutput };
   }
 
   /** Until then it may write the exit code, which would be taken for that of the next container of the name. */
   async function unwatched(container: string): Promise<void> {
     const deadline = Date.now() + CONMON_TIMEOUT_MS;
-    while (await isWatched(container)) {
+    while (await isConmonAlive(options.folder(container))) {
       if (Date.now() > deadline)
         throw new BulkheadError(
           'warden',
@@ -339,7 +340,7 @@ export function createContainers(options: ContainerOptions) {
       existsSync(join(run.runtime, container)) && !existsSync(join(run.exits, container)),
     hasBundle: (container: string): boolean => existsSync(join(options.folder(container), 'config.json')),
     /** Conmon is there, to write the exit code. */
-    isWatched,
+    watchers,
     /** Also of one that was ended at its gate. */
     awaitsStart: (container: string): boolean =>
       existsSync(join(options.folder(container), NEVER_STARTED)) || runtime.waitsAtGate(container),

@@ -326,7 +326,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       const full = await disks.isFull(seals.of(executor.attempt).slot);
       return { oomKills, forksRefused, diskFull: full.bytes, inodesFull: full.inodes };
     },
-    isWatched: async (executor) => containers.isWatched(name(executor)),
+    watchers: async (executor) => containers.watchers(name(executor)),
     closeAttempt: async ({ attempt }) => closeAttempt(attempt),
     async forgetAttempts({ attempts }) {
       for (const attempt of attempts) seals.forget(attempt);

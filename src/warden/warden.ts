@@ -35,8 +35,8 @@ export interface Warden {
   counters(request: ExecutorName): Promise<Counters>;
   /** Removes the container and its root file system. Safe to repeat. */
   remove(request: ExecutorName): Promise<void>;
-  /** The conmon of a container still lives, so that an exit code will come. */
-  isWatched(request: ExecutorName): Promise<boolean>;
+  /** Who still lives of those that outlive the server to tell of a container's end. */
+  watchers(request: ExecutorName): Promise<Watchers>;
   /** Removes all of it but the logs. Everything of it must be dead; nothing happens where it isn't open. */
   closeAttempt(request: AttemptName): Promise<void>;
   /** Removes the logs of attempts that aren't open. */
@@ -147,6 +147,13 @@ export interface SeedFile {
 export interface Created {
   readonly pid: number;
   readonly evidence: Evidence;
+}
+
+export interface Watchers {
+  /** Conmon, so that an exit code will come. */
+  readonly ofExit: boolean;
+  /** The drain, which stores what the container wrote. */
+  readonly ofOutput: boolean;
 }
 
 export interface Counters {

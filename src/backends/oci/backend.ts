@@ -239,7 +239,7 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     const folder = folderOf(handle);
     const container = containerName(handle.id, index);
     const executor = { attempt: handle.id, index };
-    const exit = await exits.wait(container, () => warden.isWatched(executor));
+    const exit = await exits.wait(container, () => warden.watchers(executor));
     const killed = folder.killed.read();
     const [counters, stdout, stderr] = await Promise.all([
       warden.counters(executor),

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
+import type { Watchers } from '../../warden/warden.ts';
 
 export interface Exit {
   readonly exitCode: number;
@@ -18,8 +19,8 @@ export interface Exit {
  * output is stored. Both files outlive the server.
  */
 export interface Exits {
-  /** `isWatched` is asked now and then: where nobody is left to write one of the two, `attempt-lost` is thrown. */
-  wait(container: string, isWatched: () => Promise<boolean>): Promise<Exit>;
+  /** `watchers` are asked for now and then: where nobody is left to write one of the two, `attempt-lost` is thrown. */
+  wait(container: string, watchers: () => Promise<Watchers>): Promise<Exit>;
   close(): void;
 }
 
@@ -50,17 +51,18 @@ export function watchExits(folder: string): Exits {
   }
 
   /** Whoever is gone was asked for before its file is looked at: it may have ended in order in between. */
-  async function loss(container: string, isWatched: () => Promise<boolean>): Promise<string | undefined> {
+  async function loss(container: string, watchers: () => Promise<Watchers>): Promise<string | undefined> {
     const path = join(folder, container);
-    if (!(await isWatched()) && optional(path) === '')
+    const alive = await watchers();
+    if (!alive.ofExit && optional(path) === '')
       return "the exit code is lost: conmon, the process that waits for the container's end, was killed";
-    if (!isAlive(optional(`${path}.done`)) && !optional(`${path}.done`).endsWith(','))
+    if (!alive.ofOutput && !optional(`${path}.done`).endsWith(','))
       return "output is lost: the process that stores the container's output was killed";
     return undefined;
   }
 
   return {
-    async wait(container, isWatched) {
+    async wait(container, watchers) {
       for (;;) {
         const next = change(container);
         let heard: 'noticed' | 'silent';
@@ -72,7 +74,7 @@ export function watchExits(folder: string): Exits {
           next.done();
         }
         if (isClosed) throw new BulkheadError('canceled', 'the backend is closed; the container goes on');
-        const problem = heard === 'silent' ? await loss(container, isWatched) : undefined;
+        const problem = heard === 'silent' ? await loss(container, watchers) : undefined;
         if (problem !== undefined) throw new BulkheadError('attempt-lost', problem);
       }
     },
@@ -99,14 +101,6 @@ function read(folder: string, container: string): Exit | undefined {
     stdoutProblem,
     stderrProblem,
   };
-}
-
-/** The drain of which the first line of its file says the process id and the start time. Source: proc_pid_stat(5). */
-function isAlive(summary: string): boolean {
-  const [, pid = '', start = ''] = /^(\d+) (\d+)\n/.exec(summary) ?? [];
-  if (pid === '') return false;
-  const stat = optional(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] === start;
 }
 
 /** Four short ASCII fields, written at once by the drain. */

@@ -78,7 +78,7 @@ export async function connectWarden(path: string, onLost: () => void): Promise<R
     kill: call('kill'),
     counters: call('counters'),
     remove: call('remove'),
-    isWatched: call('isWatched'),
+    watchers: call('watchers'),
     closeAttempt: call('closeAttempt'),
     forgetAttempts: call('forgetAttempts'),
     sweep: call('sweep'),

@@ -151,7 +151,7 @@ export const requests = {
   awaitsStart: ofExecutor,
   counters: ofExecutor,
   remove: ofExecutor,
-  isWatched: ofExecutor,
+  watchers: ofExecutor,
   kill: ofAttempt,
   closeAttempt: ofAttempt,
   forgetAttempts: exactly({ attempts }),
