@@ -367,7 +367,7 @@ sub step_hold {
         my $found = syscall($SYS{wait4}, $pid + 0, $status, 0x40000000, 0);    # __WALL
         fail("wait for $pid, which executes nothing in $HOLD_SECONDS s") if $found < 0;
         $status = unpack 'l', $status;
-        die [0, "the first process ended before its first instruction"] if ($status & 0xff) != 0x7f;
+        die [0, "the container's first process ended before its first instruction"] if ($status & 0xff) != 0x7f;
         my ($signal, $event) = ($status >> 8 & 0xff, $status >> 16);
         last if $event == $EVENT_EXEC;
         syscall($SYS{ptrace}, $CONT, $pid + 0, 0, $event ? 0 : $signal) == 0 or fail("ptrace $pid");
@@ -379,11 +379,11 @@ sub step_hold {
     for (1 .. $HOLD_SECONDS * 1000) {
         $state = (stat_fields($pid))[0];
         return if defined $state && $state eq 'T';
-        die [0, "the first process ended before its first instruction"] if !defined $state || $state =~ /[ZX]/;
+        die [0, "the container's first process ended before its first instruction"] if !defined $state || $state =~ /[ZX]/;
         select undef, undef, undef, 0.001;
     }
     kill 'KILL', $pid;
-    die [0, "the first process does not stop for $HOLD_SECONDS s"];
+    die [0, "the container's first process does not stop for $HOLD_SECONDS s"];
 }
 
 # inside ROOT UID GID STEP…: file steps from within a root folder, without any privilege: paths can't lead out of it.

@@ -22,7 +22,7 @@ export type Victim =
   | 'hand'
   | 'conmon'
   | 'drain'
-  | 'runc'
+  | 'runtime'
   | 'init'
   | 'skopeo'
   | 'umoci'
@@ -56,12 +56,12 @@ const SCENES: Readonly<Record<Phase, Scene>> = {
   pull: { victims: [...ALWAYS, 'skopeo'], shapes: ['fresh'], delayMs: 20 },
   unpack: { victims: [...ALWAYS, 'umoci'], shapes: ['fresh'], delayMs: 20 },
   'stage in': { victims: [...ALWAYS, 'tree'], shapes: ['staged'], delayMs: 15 },
-  start: { victims: [...ALWAYS, 'conmon', 'drain', 'runc', 'init'], shapes: ALL, delayMs: 15 },
+  start: { victims: [...ALWAYS, 'conmon', 'drain', 'runtime', 'init'], shapes: ALL, delayMs: 15 },
   run: { victims: [...ALWAYS, 'conmon', 'drain', 'init'], shapes: ALL, delayMs: 200 },
   exit: { victims: [...ALWAYS, 'conmon', 'drain'], shapes: ALL, delayMs: 4 },
   'stage out': { victims: [...ALWAYS, 'tree'], shapes: ['staged', 'several'], delayMs: 15 },
   cancel: {
-    victims: [...ALWAYS, 'conmon', 'drain', 'runc', 'init'],
+    victims: [...ALWAYS, 'conmon', 'drain', 'runtime', 'init'],
     shapes: [...ALL, 'fresh'],
     delayMs: 15,
   },

@@ -14,7 +14,7 @@ export interface Verdict {
 const EXCUSES: Readonly<Partial<Record<Victim, RegExp>>> = {
   conmon: /exit code is lost|output is lost|container|conmon/,
   drain: /output is lost|exit code is lost|container/,
-  runc: /container/,
+  runtime: /container/,
   init: /container|is gone/,
   skopeo: /registry|skopeo|pull|image/i,
   umoci: /umoci/,

@@ -21,10 +21,10 @@ export function findVictim(stage: Stage, victim: Victim, taskId: string): number
     skopeo: () => among(([program]) => program === 'skopeo'),
     umoci: () => among(([program]) => program === 'umoci'),
     tree: () => among((words) => isTree(words)),
-    runc: () =>
+    runtime: () =>
       among(
         ([program = '', ...words]) =>
-          program.endsWith('/runc') && words.some((word) => word.startsWith(taskId)),
+          /\/(?:runc|crun)$/.test(program) && words.some((word) => word.startsWith(taskId)),
       ),
     conmon: () => ofContainer(stage, 'conmon', taskId),
     drain: () => ofContainer(stage, 'drain', taskId),
@@ -51,15 +51,17 @@ function ofContainer(stage: Stage, victim: 'conmon' | 'drain' | 'init', taskId: 
         container,
       ] as const,
       drain: [Number(text(join(run.exits, `${container}.done`)).split(' ')[0]), 'hand.pl'] as const,
-      init: [initOf(text(join(run.runtime, container, 'state.json'))), ''] as const,
+      init: [initOf(join(run.runtime, container)), ''] as const,
     }[victim];
     if (pid > 1 && commandOf(pid).some((one) => one.endsWith(word))) return pid;
   }
   return undefined;
 }
 
-function initOf(state: string): number {
-  return Number(/"init_process_pid":(\d+)/.exec(state)?.[1] ?? 0);
+/** By what runc, or crun, wrote about it. */
+function initOf(folder: string): number {
+  const state = text(join(folder, 'state.json')) + text(join(folder, 'status'));
+  return Number(/"(?:init_process_)?pid":\s*(\d+)/.exec(state)?.[1] ?? 0);
 }
 
 /** Of a task, as the runtime knows them now. */

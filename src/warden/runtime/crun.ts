@@ -15,7 +15,7 @@ const FILES = ['exec.fifo', 'seccomp.bpf', 'config.json', 'status'] as const;
 /**
  * At crun's own gate the filter of system calls isn't installed yet, nor is anything that can be read the last word: so a
  * first process is let through it and stopped again where the kernel has executed the image's init and that has not run one
- * instruction (docs/adr/0014). Stopped, it needs nobody to hold it, and nobody inside could stop or continue it.
+ * instruction (docs/adr/0015). Stopped, it needs nobody to hold it, and nobody inside could stop or continue it.
  * Source: crun, src/libcrun/container.c, "exec fifo"; pid_namespaces(7), "The namespace init process".
  */
 export function createCrun(options: {
