@@ -13,6 +13,7 @@ import { printable } from './printable.ts';
 import type { ServerStart } from './server-start.ts';
 import { NODE_ARGUMENTS } from './warden-start.ts';
 import { siteRoots } from './site-roots.ts';
+import { releaseStartMemory } from './start-memory.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
 import { relayLines } from './telemetry/line-relay.ts';
 import { type LogFile, openLogFile } from './telemetry/log-file.ts';
@@ -97,6 +98,8 @@ export async function serve(config: Config, origins: ServeOrigins): Promise<numb
     if (log !== undefined) reopen(log);
     tellPolicy();
   });
+  // The server has its own start before it, and asks for nothing yet.
+  releaseStartMemory();
   const [code, signal]: [number | null, NodeJS.Signals | null] = await exitOf(server);
   await Promise.all(said);
   await service.close();

@@ -27,6 +27,7 @@ import type { ServerStart } from './server-start.ts';
 import { serviceDescription } from './service-description.ts';
 import { createSiteAdmission } from './site-admission.ts';
 import { siteRoots } from './site-roots.ts';
+import { releaseStartMemory } from './start-memory.ts';
 import { deferredStorage } from './storage/deferred.ts';
 import { createStorages } from './storage/registry.ts';
 import { DATABASE_NAME } from './store/sqlite/name.ts';
@@ -138,6 +139,8 @@ async function serve(wardenSocket: string): Promise<void> {
     now: Date.now,
     newId: idSource(),
   });
+  await http.ready();
+  releaseStartMemory();
   const address = await http.listen(config.server).catch((error: unknown) => {
     throw unusableAddress(error, config.server);
   });

@@ -1,6 +1,7 @@
 /** A thread with one connection: the writer or the reader, by its `workerData`. */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import type { DatabaseSync } from 'node:sqlite';
+import { releaseStartMemory } from '../../start-memory.ts';
 import { openDatabase } from './database.ts';
 import { toFailure } from './failure.ts';
 import { prepareGroupCommit } from './group-commit.ts';
@@ -27,6 +28,7 @@ function serve(port: MessagePort, { role, path, busyTimeoutMs }: ThreadData): vo
     const database = openDatabase({ path, role, busyTimeoutMs });
     if (role === 'writer') serveWrites(port, database, path);
     else serveReads(port, database, path);
+    releaseStartMemory();
     port.postMessage({ opened: true } satisfies Greeting);
   } catch (error) {
     port.postMessage({ opened: false, failure: toFailure(error, path) } satisfies Greeting);
