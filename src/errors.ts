@@ -6,16 +6,19 @@ export class BulkheadError extends Error {
   readonly code: ErrorCode;
   /** The fields at fault, each by its JSON path in what the caller sent, where there are any. */
   readonly fields: readonly FieldFault[];
+  /** Of what passes: when the same may work, in milliseconds from now, where that is known. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { fields?: readonly FieldFault[]; cause?: unknown } = {},
+    options: { fields?: readonly FieldFault[]; retryAfterMs?: number; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'BulkheadError';
     this.code = code;
     this.fields = options.fields ?? [];
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

@@ -15,6 +15,7 @@ import { sitePolicy } from './config/site-policy.ts';
 import { BulkheadError } from './errors.ts';
 import { tellFailure } from './failure.ts';
 import { createEngine } from './engine/service.ts';
+import { bodyRoomBytes } from './http/body-room.ts';
 import { createHttpServer } from './http/server.ts';
 import type { ImageProvider, ImageUsage } from './images/images.ts';
 import { createImageProvider } from './images/provider.ts';
@@ -72,7 +73,8 @@ async function serve(wardenSocket: string): Promise<void> {
   const store = observedStore(
     await openSqliteStore({
       path: database,
-      heapMegabytes: STORE_HEAP_MEGABYTES,
+      // A body is there several times, and those that are answered at once are stored in one commit.
+      heapMegabytes: Math.max(STORE_HEAP_MEGABYTES, (8 * bodyRoomBytes(config.server.body_limit)) / 2 ** 20),
       // Tasks go on, and the next server takes them up; this one could do nothing for them, and would try for ever.
       onDeath: (error) => process.exit(tellFailure(error)),
     }),

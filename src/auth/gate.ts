@@ -9,14 +9,18 @@ export interface Gate {
 export function createGate(limits: { readonly running: number; readonly waiting: number }): Gate {
   let running = 0;
   const waiting: (() => void)[] = [];
+  /** How long one takes, most of it the latest ones. */
+  let meanMs = 0;
 
   return {
     async run(work) {
       if (running >= limits.running) await turn();
       else running++;
+      const since = performance.now();
       try {
         return await work();
       } finally {
+        meanMs += (performance.now() - since - meanMs) / 8;
         const next = waiting.shift();
         if (next === undefined) running--;
         else next();
@@ -29,6 +33,8 @@ export function createGate(limits: { readonly running: number; readonly waiting:
       throw new BulkheadError(
         'busy',
         `Too many sign-ins at once: ${limits.waiting} wait already. Try again in a few seconds, or use a token, which costs nothing to check`,
+        // Until those who wait had their turn.
+        { retryAfterMs: (waiting.length / limits.running) * meanMs },
       );
     }
     return new Promise((resolve) => waiting.push(resolve));

@@ -35,6 +35,7 @@ export interface DiskGuard {
 }
 
 const EVERY_MS = 5_000;
+const ROUNDS_TO_WAIT = 6;
 /** Room that must be free beyond a threshold before it counts as passed again, so that the guard doesn't flutter. */
 const RECOVERY = 1.05;
 
@@ -77,6 +78,8 @@ export async function startDiskGuard(options: DiskGuardOptions): Promise<DiskGua
         ? new BulkheadError(
             'disk-full',
             `The disk of the data folder has ${space?.freeBytes ?? 0} bytes free, which is below limits.free_disk.creates: no new task is taken.`,
+            // Room comes with tasks that end: it is looked for in each round, and seldom found in the next one.
+            { retryAfterMs: ROUNDS_TO_WAIT * (options.everyMs ?? EVERY_MS) },
           )
         : undefined,
     space: () => space,

@@ -3,6 +3,9 @@ import type { DiskGuard } from './disk-guard.ts';
 import type { EngineLogger } from './logger.ts';
 import type { Operation, Starts } from './operation.ts';
 
+/** A drain lasts until what runs has ended, or an operator takes it back: asking more often helps nobody. Milliseconds. */
+const DRAIN_MS = 60_000;
+
 /** Drain and disk guard together, as operators and callers meet them. */
 export function createOperation(parts: {
   readonly starts: Starts;
@@ -18,6 +21,7 @@ export function createOperation(parts: {
     return new BulkheadError(
       'busy',
       'This server is being drained and takes no new tasks: send them to another, or try again later.',
+      { retryAfterMs: DRAIN_MS },
     );
   }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BulkheadError, isBulkheadError } from '../errors.ts';
 import { HttpError } from './http-error.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
+import { retryAfter } from './retry-after.ts';
 
 /** Answers every error, and every address that isn't one, with a problem document. */
 export function handleErrors(app: FastifyInstance, challenges: readonly string[], bodyBytes: number): void {
@@ -31,7 +32,8 @@ export function sendProblem(
     request.log.error({ err: error, instance: problem.instance }, 'a request failed');
   if (error instanceof HttpError) reply.headers(error.headers);
   if (problem.status === 401 && challenges.length > 0) reply.header('www-authenticate', [...challenges]);
-  if (isBulkheadError(error) && problem.status === 503) reply.header('retry-after', '5');
+  const wait = isBulkheadError(error) && problem.status === 503 ? retryAfter(error) : undefined;
+  if (wait !== undefined) reply.header('retry-after', wait);
   // Serialised here: a route's schemas are for its own answers.
   return reply
     .code(problem.status)

@@ -31,7 +31,7 @@ export function readinessRoutes(
     const parts = [...answers, ...held];
     const isReady = takesCreates && answers.every(({ status }) => status === 'ok');
     reply.code(isReady ? 200 : 503);
-    if (!isReady) reply.header('retry-after', '5');
+    if (!isReady) reply.header('retry-after', String(PATIENCE_MS / 1000));
     return {
       status: isReady ? (held.length > 0 ? 'held' : 'ok') : 'failed',
       draining: holds.some(({ cause }) => cause === 'drain'),

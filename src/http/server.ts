@@ -1,6 +1,7 @@
 import cors from '@fastify/cors';
 import Fastify, { LogController } from 'fastify';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import { limitBodies } from './body-room.ts';
 import { readJsonBodies } from './body.ts';
 import { answerClientError, handleErrors, sendProblem } from './error-handling.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -40,6 +41,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.setValidatorCompiler(() => () => true);
   handleErrors(app, options.authenticator.challenges, limits.bodyBytes);
   readJsonBodies(app, limits);
+  limitBodies(app, limits.bodyBytes);
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
   });

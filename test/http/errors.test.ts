@@ -89,23 +89,41 @@ test('what goes wrong inside is told without its message or its stack, and logge
 });
 
 test.each([
-  ['store-locked', 503],
-  ['store-read-only', 503],
-  ['disk-full', 503],
-  ['store', 500],
-] as const)('a store that fails with %s is %i, and healthz says so', async (code, status) => {
+  ['store-locked', 503, '5'],
+  ['store-read-only', 503, '60'],
+  ['disk-full', 503, '60'],
+  ['store', 500, null],
+] as const)('a store that fails with %s is %i, and healthz says so', async (code, status, wait) => {
   const fail = () => Promise.reject(new BulkheadError(code, 'database /var/lib/x is broken'));
   const broken = await startRig({ store: { ...openMemoryStore(), create: fail, get: fail } });
   try {
     const answer = await broken.request('/tasks', { body: TASK });
     expect(answer.status).toBe(status);
     expect(answer.text).not.toContain('/var/lib');
-    expect(answer.headers.has('retry-after')).toBe(status === 503);
+    expect(answer.headers.get('retry-after')).toBe(wait);
     expect((await broken.request('/healthz')).status).toBe(status);
   } finally {
     await broken.close();
   }
 });
+
+test.each([
+  [1, '1'],
+  [1001, '2'],
+  [60_000, '60'],
+])(
+  'what says itself that it passes within %i ms is to be asked again after %s s',
+  async (retryAfterMs, wait) => {
+    const admit = () => Promise.reject(new BulkheadError('busy', 'not now', { retryAfterMs }));
+    const busy = await startRig({ admit });
+    try {
+      const answer = await busy.request('/tasks', { body: TASK });
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, wait]);
+    } finally {
+      await busy.close();
+    }
+  },
+);
 
 function loggerInto(lines: unknown[]): FastifyBaseLogger {
   const logger: FastifyBaseLogger = {
