@@ -56,6 +56,7 @@ export async function serve(config: Config, origins: ServeOrigins): Promise<numb
       open: [config.backend.work],
       shared: [data, config.images.store],
       own: [join(config.backend.work, 'attempts'), join(data, 'compile-cache'), join(data, 'backups')],
+      kept: [join(config.images.store, 'roots')],
     },
     user,
   );

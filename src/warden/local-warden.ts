@@ -10,6 +10,7 @@ import { type AttemptState, demandLinks, demandTreeRequest, type SiteRoot } from
 import { startHand } from './hand.ts';
 import { findHost, probeIdMappedMounts } from './host.ts';
 import { openImageRoots } from './image/roots.ts';
+import { demandReadable } from './link-access.ts';
 import { linkSteps, probeLinks } from './links.ts';
 import { createLowers } from './lowers.ts';
 import { runFolders } from './run-folders.ts';
@@ -282,6 +283,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       if (stateOf(sealed).hasBegun)
         throw refusal(`attempt ${attempt} has begun; its folders stay as they are`);
       demandLinks(links, options.siteRoots);
+      await demandReadable(links);
       await mapImages(sealed);
       return await makeWorkspace(sealed, { links, linkedFolders });
     },

@@ -1,10 +1,16 @@
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
   lchownSync,
   lstatSync,
   realpathSync,
   mkdirSync,
+  openSync,
   readdirSync,
   statSync,
 } from 'node:fs';
@@ -16,36 +22,57 @@ import type { ServerUser } from './server-user.ts';
 /**
  * Gives the server what is its own and keeps the rest. `shared`: folders in which the server makes files of its own and
  * can't touch those of root beside them (sticky, as /tmp). `own`: the server's alone. `open`: root's, to pass through.
- * Throws `config` where one of them is a link, or somebody else's.
+ * `kept`: root's alone, in one that is shared. Throws `config` where one of them is a link, or somebody else's.
  */
 export function prepareServerFolders(
   folders: {
     readonly shared: readonly string[];
     readonly own: readonly string[];
     readonly open: readonly string[];
+    readonly kept: readonly string[];
   },
   user: ServerUser,
 ): void {
-  for (const path of folders.open) ownedFolder(path, { uid: 0, gid: 0 }, 0o711, user);
+  const either = [0, user.uid];
+  for (const path of folders.open) ownedFolder(path, { uid: 0, gid: 0 }, 0o711, either);
   for (const path of folders.shared) {
-    ownedFolder(path, { uid: 0, gid: user.gid }, 0o1770, user);
+    ownedFolder(path, { uid: 0, gid: user.gid }, 0o1770, either);
     for (const name of readdirSync(path).filter((one) => one.startsWith('bulkhead.sqlite')))
       adopt(join(path, name), user);
   }
-  for (const path of folders.own) ownedFolder(path, user, 0o700, user);
+  for (const path of folders.own) ownedFolder(path, user, 0o700, either);
+  // One that a server made while it was missing holds what that server put there.
+  for (const path of folders.kept) ownedFolder(path, { uid: 0, gid: 0 }, 0o700, [0]);
 }
 
-function ownedFolder(path: string, owner: ServerUser, mode: number, server: ServerUser): void {
+/** What is looked at is what is changed: another in its place, or a link, isn't met in between. */
+function ownedFolder(path: string, owner: ServerUser, mode: number, before: readonly number[]): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  const found = lstatSync(path);
-  if (!found.isDirectory() || ![0, server.uid].includes(found.uid)) {
-    throw new BulkheadError(
-      'config',
-      `${path} must be a folder of root or of the server's user (${server.uid}), and no link; it belongs to ${found.uid}`,
-    );
+  const folder = openedFolder(path);
+  try {
+    const { uid } = fstatSync(folder);
+    if (!before.includes(uid)) throw notOurs(path, `belongs to ${uid}`);
+    fchownSync(folder, owner.uid, owner.gid);
+    fchmodSync(folder, mode);
+  } finally {
+    closeSync(folder);
   }
-  lchownSync(path, owner.uid, owner.gid);
-  chmodSync(path, mode);
+}
+
+function openedFolder(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (cause) {
+    throw notOurs(path, 'is none', cause);
+  }
+}
+
+function notOurs(path: string, what: string, cause?: unknown): BulkheadError {
+  return new BulkheadError(
+    'config',
+    `${path} must be a folder of root or of the server's user, and no link; it ${what}`,
+    { cause },
+  );
 }
 
 /** Files of a database that a server with privilege made here before. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { symlink, lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
@@ -43,6 +43,18 @@ it('unpacks under the id map', async () => {
     gid: ID_BASE,
   });
   expect((await readdir(folder.path)).toSorted()).toEqual(['jail', 'layout', 'roots']);
+});
+
+it('takes no layout that a link leads to, which umoci alone does', async () => {
+  await using folder = await temporaryFolder();
+  const request = await layoutOf(folder, [{ path: 'f', content: 'x' }]);
+  await symlink(request.layout, folder.at('link'));
+  const linked = { ...request, layout: folder.at('link') };
+  await expect(unpackImage(linked, NEVER)).rejects.toMatchObject({ code: 'image-invalid' });
+  expect(await readdir(folder.at('roots'))).toEqual([]);
+  const image = `${linked.layout}:${linked.digest.slice(7)}`;
+  await promisify(execFile)('umoci', ['raw', 'unpack', '--image', image, folder.at('control')]);
+  expect(await readdir(folder.at('control'))).toEqual(['f']);
 });
 
 it('leaves no device node, which umoci alone does make', async () => {
