@@ -19,5 +19,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
     const { restoreDatabase } = await import('./store/sqlite/restore.ts');
     return restoreDatabase({ ...request, dataFolder: data, now: new Date() });
   },
+  explain: async (site, document, caller) =>
+    (await import('./policy-trial.ts')).tryPolicy(site, document, caller),
   version: packageFile.version,
 });

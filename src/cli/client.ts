@@ -20,8 +20,8 @@ export interface Client {
     id: string,
     options: { readonly follow: boolean; readonly signal?: AbortSignal },
   ): AsyncIterable<LogLine>;
-  /** A route of operators, below `/bulkhead/v1`: what it answers as JSON. */
-  operate(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<unknown>;
+  /** A route of Bulkhead's own, below `/bulkhead/v1`: what it answers as JSON. */
+  operate(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
   /** The same, for an answer that takes as long as it takes. */
   stream(method: 'GET' | 'POST', path: string): Promise<ReadableStream<Uint8Array>>;
 }
@@ -71,7 +71,14 @@ export function createClient(server: Server): Client {
       const response = await send('GET', path, signal === undefined ? {} : { signal });
       if (response.body !== null) yield* readLogLines(response.body);
     },
-    operate: async (method, path) => await json(method, `${OWN}${path}`, {}),
+    operate: async (method, path, body) =>
+      await json(
+        method,
+        `${OWN}${path}`,
+        body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } },
+      ),
     async stream(method, path) {
       const { body } = await send(method, `${OWN}${path}`, {});
       if (body === null) throw notBulkhead();

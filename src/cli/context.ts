@@ -2,6 +2,10 @@ import type { Command } from 'commander';
 import type { ConfigOrigins } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { BulkheadError } from '../errors.ts';
+import type { Explanation } from '../policy/explanation.ts';
+import type { Principal } from '../policy/resolution.ts';
+import type { SitePolicy } from '../policy/site.ts';
+import type { TesTaskDocument } from '../tes/task.ts';
 import type { Accounts } from './accounts.ts';
 import { createClient } from './client.ts';
 import type { Client } from './client.ts';
@@ -20,6 +24,8 @@ export interface Capabilities {
   readonly accounts: (config: Config) => Promise<Accounts>;
   /** Makes a backup the database of the configured data folder, whose server must not run. */
   readonly restore: (config: Config, request: RestoreRequest) => Promise<RestoreReport>;
+  /** Why a task would get what it would get, by a configuration rather than by a server. */
+  readonly explain: (site: SitePolicy, document: TesTaskDocument, caller: Principal) => Promise<Explanation>;
   readonly version: string;
 }
 

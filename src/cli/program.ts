@@ -6,6 +6,7 @@ import { addConfig } from './commands/config.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addDrain } from './commands/drain.ts';
 import { addGc } from './commands/gc.ts';
+import { addPolicy } from './commands/policy.ts';
 import { addRestore } from './commands/restore.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
@@ -35,6 +36,7 @@ function createProgram(context: Context): Command {
   addRun(program, context);
   addTask(program, context);
   addUser(program, context);
+  addPolicy(program, context);
   addConfig(program, context);
   addDrain(program, context);
   addBackup(program, context);

@@ -7,6 +7,7 @@ export function noCapabilities(with_: Partial<Capabilities> = {}): Capabilities 
     doctor: () => Promise.reject(new Error('doctor was called')),
     accounts: () => Promise.reject(new Error('accounts was called')),
     restore: () => Promise.reject(new Error('restore was called')),
+    explain: () => Promise.reject(new Error('explain was called')),
     version: '1.2.3',
     ...with_,
   };
