@@ -51,14 +51,15 @@ const casesSchema = Type.Object(
 
 /** Reads a file of cases, YAML or JSON. Throws `config` with each part that isn't one. */
 export function readPolicyCases(file: string, cwd: string): readonly PolicyCase[] {
-  const { value, originOf } = readConfigFile(file, cwd);
+  const document = readConfigFile(file, cwd);
+  const { value } = document;
   if (!Value.Check(casesSchema, value)) {
     const faults = Value.Errors(casesSchema, value).map(({ instancePath, message }) => {
       const path = instancePath
         .split('/')
         .slice(1)
         .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-      return `  ${dotted(path) || 'the whole file'} (${originOf(path)}): ${message}`;
+      return `  ${dotted(path) || 'the whole file'} (${document.originOf(path)}): ${message}`;
     });
     throw new BulkheadError('config', `The cases can't be used:\n${faults.join('\n')}`);
   }

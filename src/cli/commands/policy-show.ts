@@ -35,7 +35,8 @@ function view({ subject, groups, profiles, fields, read, write: written, rules }
   const lines = [
     `for ${[subject, ...groups].join(', ')}`,
     `profiles: ${profiles.join(', ')}`,
-    ...[...locations('read', read), ...locations('write', written)],
+    ...locations('read', read),
+    ...locations('write', written),
     ...rules.map(({ id, refuse }) => `rule for some tasks: ${id}${refuse === null ? '' : `: ${refuse}`}`),
   ];
   return `${table(['FIELD', 'DEFAULT', 'CEILING', 'FLOOR', 'WRITTEN IN'], rows)}\n${lines.map((line) => `${printable(line)}\n`).join('')}`;
