@@ -8,6 +8,7 @@ export function wardenOptions(folder: string): WardenOptions {
     runFolder: '/run/bulkhead',
     diskFolder: join(folder, 'disks'),
     runtime: 'auto',
+    appArmor: 'auto',
     idBase: 1_879_048_192,
     poolSize: 2,
     logFolder: join(folder, 'logs'),

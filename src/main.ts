@@ -28,7 +28,7 @@ const SERVER = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url),
 );
 const STANDARD_ERROR = 2;
-const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'auto' };
+const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'auto', appArmor: 'auto' };
 
 /** Finds out what this host can enforce, by trying. */
 export async function doctor(): Promise<DoctorReport> {
@@ -154,6 +154,7 @@ async function openWarden(config: Config, data: string, { gid }: ServerUser): Pr
     runFolder: config.backend.run,
     diskFolder: join(config.backend.work, 'disks'),
     runtime: config.backend.runtime,
+    appArmor: config.backend.apparmor,
     idBase: config.backend.id_base,
     poolSize: config.backend.disk_pool === 'auto' ? 4 : config.backend.disk_pool,
     logFolder: join(config.backend.work, 'containers'),

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How many times slower than usual this machine is: a virtual one without KVM, some 20 times. */
-const SLOWNESS = Number(process.env['TEST_SLOWNESS'] ?? 1);
+export const SLOWNESS = Number(process.env['TEST_SLOWNESS'] ?? 1);
 
 /** Polls until the condition holds; throws, naming what was waited for, after the time. */
 export async function until(

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { compile, type ExecutorSpec } from '../backends/oci/compile.ts';
 import { BulkheadError, isBulkheadError } from '../errors.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { demandConfined } from './apparmor.ts';
 import { cgroupFolders, cgroupPaths } from './cgroups.ts';
 import type { Disks } from './disks.ts';
 import { observe } from './evidence/observe.ts';
@@ -39,6 +40,8 @@ export interface ContainerOptions {
   readonly init: string;
   readonly cgroupParent: string;
   readonly cgroupVersion: 1 | 2;
+  /** Of AppArmor, for every container. */
+  readonly appArmorProfile: string | undefined;
   readonly hardLimits: ExecutorSpec['hardLimits'];
   readonly idBase: (slot: number) => number;
   /** The host folder for the bundle and logs of a container. */
@@ -54,13 +57,15 @@ const NEVER_STARTED = 'never-started';
 
 /** Conmon has no more to do than to write the exit code. */
 const CONMON_TIMEOUT_MS = 10_000;
+/** Only a host that swaps takes longer than a moment to execute an init. */
+const BEGIN_TIMEOUT_MS = 10_000;
 const CONMON_POLL_MS = 5;
 
 export type Containers = ReturnType<typeof createContainers>;
 
 /** Containers, each with conmon as the parent that outlives the server. */
 export function createContainers(options: ContainerOptions) {
-  const { hand, run, disks, lowers, runtime } = options;
+  const { hand, run, disks, lowers, runtime, appArmorProfile: profile } = options;
   const [program, ...runtimeArgs] = runtime.command;
   const mountPoint = (container: string): string => join(run.roots, container);
   const exitFiles = (container: string): string[] =>
@@ -86,6 +91,7 @@ export function createContainers(options: ContainerOptions) {
       idBase,
       init: options.init,
       cgroupParent: options.cgroupParent,
+      ...(profile === undefined ? {} : { appArmorProfile: profile }),
       hardLimits: options.hardLimits,
       binds: shared.binds,
     });
@@ -331,6 +337,12 @@ export function createContainers(options: ContainerOptions) {
       starting.add(container);
       try {
         await runtime.start(container);
+        if (profile !== undefined)
+          await demandConfined(
+            Number(await readFile(join(options.folder(container), 'pid'), 'utf8')),
+            profile,
+            BEGIN_TIMEOUT_MS,
+          );
       } finally {
         starting.delete(container);
       }

@@ -28,6 +28,7 @@ export async function examineHost(options: {
   runFolder: string;
   idBase: number;
   runtime: string;
+  appArmor: string;
 }): Promise<HostCheck[]> {
   const checks: HostCheck[] = [kernelCheck(), await toolsCheck(options.runtime), await cgroupCheck()];
   if (checks.some(({ status }) => status === 'fail')) return checks;
@@ -114,8 +115,16 @@ async function cgroupCheck(): Promise<HostCheck> {
 }
 
 function abilityChecks({ abilities }: Warden): HostCheck[] {
-  const { idMappedMounts, linkedInputs } = abilities;
+  const { idMappedMounts, linkedInputs, unenforced, appArmor } = abilities;
+  const profile = { id: 'apparmor', title: 'AppArmor profile', found: appArmor };
   return [
+    unenforced.includes('apparmor')
+      ? {
+          ...profile,
+          status: 'warn',
+          remedy: 'apt install apparmor, or load a profile and name it in backend.apparmor',
+        }
+      : { ...profile, status: 'ok' },
     idMappedMounts
       ? { id: 'id-range', title: 'host ids for each task', status: 'ok', found: 'id-mapped mounts work' }
       : {

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openAppArmor } from './apparmor.ts';
 import { cgroupFolders, cgroupPaths, cgroupVersion, counter } from './cgroups.ts';
 import type { TreeRequest } from './tree/request.ts';
 import { createContainers, type CreateRequest } from './containers.ts';
@@ -48,6 +49,8 @@ export interface WardenOptions {
   readonly imageFolders: { readonly roots: string; readonly work: string };
   /** `auto`, `runc`, `crun`, or a path. */
   readonly runtime: string;
+  /** `auto`, `off`, or the name of a profile. */
+  readonly appArmor: string;
   readonly idBase: number;
   /** Ready-made disks that are kept. */
   readonly poolSize: number;
@@ -75,6 +78,7 @@ const CHOWN_PATHS = 200;
 export async function openLocalWarden(options: WardenOptions): Promise<LocalWarden> {
   const run = runFolders(options.runFolder, options.dataFolder);
   const host = await findHost(options.runtime);
+  const appArmor = await openAppArmor(options.appArmor);
   for (const path of [options.runFolder, run.root]) makeFolder(path, 0o711);
   const { onLost } = options;
   const hand = startHand({ folder: run.root, ...(onLost === undefined ? {} : { onLost }) });
@@ -94,7 +98,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   const idBase = (slot: number): number => options.idBase + (idMapped ? (slot + 1) * ID_RANGE : 0);
 
   // Without id-mapped mounts, tasks share one range of host ids.
-  const unenforced = idMapped ? [] : ['id-range'];
+  const unenforced = [...(idMapped ? [] : ['id-range']), ...(appArmor.isMissing ? ['apparmor'] : [])];
 
   const seals = openSeals(options.logFolder, readers);
   const disks = createDisks({ hand, run, folder: options.diskFolder, poolSize: options.poolSize });
@@ -122,6 +126,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     init: host.init,
     cgroupParent: parent,
     cgroupVersion: version,
+    appArmorProfile: appArmor.profile,
     hardLimits: host.hardLimits,
     idBase,
     folder: (container) => {
@@ -255,7 +260,13 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
 
   return {
     ...images,
-    abilities: { runtime: host.runtime.version, idMappedMounts: idMapped, unenforced, linkedInputs },
+    abilities: {
+      runtime: host.runtime.version,
+      idMappedMounts: idMapped,
+      unenforced,
+      appArmor: appArmor.found,
+      linkedInputs,
+    },
     folders: { exits: run.exits, logs: options.logFolder },
     demandTree(request) {
       return demandTreeRequest(request, options.siteRoots, seals.all().map(stateOf));

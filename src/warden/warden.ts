@@ -84,7 +84,7 @@ export interface SealedExecutor {
   /** What the runtime specification is compiled from, but for what the warden alone decides. */
   readonly spec: Omit<
     ExecutorSpec,
-    'id' | 'rootfs' | 'idBase' | 'binds' | 'init' | 'cgroupParent' | 'hardLimits'
+    'id' | 'rootfs' | 'idBase' | 'binds' | 'init' | 'cgroupParent' | 'appArmorProfile' | 'hardLimits'
   >;
   /** Files put into the root file system before the first instruction. */
   readonly files: readonly SeedFile[];
@@ -104,6 +104,8 @@ export interface HostAbilities {
   readonly idMappedMounts: boolean;
   /** Controls that this host can't enforce, by name. */
   readonly unenforced: readonly string[];
+  /** How AppArmor confines tasks, for people. */
+  readonly appArmor: string;
   /** `file://` inputs can appear without a copy. */
   readonly linkedInputs: boolean;
 }

@@ -44,8 +44,11 @@ export async function openControls(image: string): Promise<Controls> {
       const bundle = join(folder, name);
       await mkdir(bundle);
       const ids = [{ containerID: 0, hostID: ID_BASE, size: 65_536 }];
+      // AppArmor would hold much of what another protection is tried for.
+      const { apparmorProfile: _, ...process } = spec.process;
       const own: RuntimeSpec = {
         ...spec,
+        process,
         root: { ...spec.root, path: rootfs },
         mounts: spec.mounts.filter(({ source }) => !source.includes('/disks/')),
         linux: { ...spec.linux, cgroupsPath: `${parent}/${name}`, uidMappings: ids, gidMappings: ids },

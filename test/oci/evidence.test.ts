@@ -1,15 +1,14 @@
 /** A runtime that forgets a control: what is read back before the first instruction tells its name, and nothing runs. */
-import { chmod, rmdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { rmdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cgroupFolders, cgroupVersion } from '../../src/warden/cgroups.ts';
 import { tracesOfServer } from '../e2e/traces.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
-import { RUNTIME_PATH } from '../fixtures/runtime.ts';
 import { startServer } from '../fixtures/server.ts';
 import { openInstance, type Instance } from './instance.ts';
 import { runJob } from './run.ts';
 import { exits, sh, told } from './tasks.ts';
+import { writeWeakRuntime } from './weak-program.ts';
 import { OTHER_CGROUP, WEAKNESSES } from './weaknesses.ts';
 
 let own: TemporaryFolder;
@@ -17,7 +16,7 @@ let instance: Instance;
 
 beforeAll(async () => {
   own = await temporaryFolder();
-  instance = await openInstance(undefined, await weakRuntime(own));
+  instance = await openInstance(undefined, await writeWeakRuntime(own));
 });
 afterAll(async () => {
   expect(await instance.close()).toEqual([]);
@@ -74,16 +73,4 @@ test('on a server such a task ends as SYSTEM_ERROR with the control’s name, an
 
 async function choose(name: string): Promise<void> {
   await writeFile(own.at('weakness'), name);
-}
-
-async function weakRuntime(folder: TemporaryFolder): Promise<string> {
-  const path = folder.at('weak-runtime');
-  const program = fileURLToPath(new URL('weak-runtime.ts', import.meta.url));
-  await choose('');
-  await writeFile(
-    path,
-    `#!/bin/sh\nexec ${process.execPath} ${program} ${folder.at('weakness')} ${RUNTIME_PATH} "$@"\n`,
-  );
-  await chmod(path, 0o755);
-  return path;
 }

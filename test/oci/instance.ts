@@ -54,6 +54,7 @@ export async function openInstance(
       runFolder: RUN_FOLDER,
       diskFolder,
       runtime,
+      appArmor: 'auto',
       idBase: ID_BASE,
       poolSize: 2,
       logFolder: join(folder, 'logs'),

@@ -11,7 +11,7 @@ import { tracesOfServer } from '../e2e/traces.ts';
 import { busyboxLayout } from '../fixtures/images.ts';
 import { temporaryFolder, type TemporaryFolder } from '../fixtures/provider.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
-import { until } from '../poll.ts';
+import { SLOWNESS, until } from '../poll.ts';
 import { writeBoxLayout } from './images.ts';
 import { startNeighbour, type Neighbour } from './neighbour.ts';
 
@@ -20,7 +20,8 @@ const INODES = 1024;
 const LOG_BYTES = 2 ** 20;
 const FLOOD_BYTES = 64 * 2 ** 20;
 const MARK = `bulkhead-left-behind-${process.pid}`;
-const BEATS = 120;
+/** Enough for every bomb to begin beside it. */
+const BEATS = 120 * SLOWNESS;
 const OPEN_FILES = 64;
 
 const SCRIPTS = {

@@ -2,12 +2,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { processesWith, tracesOfServer } from '../e2e/traces.ts';
 import { startServer, type TestServer } from '../fixtures/server.ts';
-import { until } from '../poll.ts';
+import { SLOWNESS, until } from '../poll.ts';
 import { startNeighbour } from './neighbour.ts';
 import { exits, sh, told } from './tasks.ts';
 
-const WALL_S = 20;
-const QUEUE_S = 3;
+/** The first outlives what the test does in the meantime. */
+const WALL_S = 20 * SLOWNESS;
+const QUEUE_S = 3 * SLOWNESS;
 
 let server: TestServer;
 

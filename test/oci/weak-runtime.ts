@@ -5,13 +5,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeSpec } from '../../src/backends/oci/compile.ts';
-import { WEAKNESSES } from './weaknesses.ts';
+import { WEAKNESSES, WITHOUT_APPARMOR } from './weaknesses.ts';
 
 const [choice = '', program = '', ...args] = process.argv.slice(2);
 const name = readFileSync(choice, 'utf8');
 const bundle = args[args.indexOf('--bundle') + 1];
 if (args.includes('create') && name !== '' && bundle !== undefined) {
-  const weakness = WEAKNESSES.find((one) => one.name === name);
+  const weakness = [...WEAKNESSES, WITHOUT_APPARMOR].find((one) => one.name === name);
   if (weakness === undefined) throw new Error(`there is no weakness "${name}"`);
   const file = join(bundle, 'config.json');
   const spec: RuntimeSpec = JSON.parse(readFileSync(file, 'utf8'));

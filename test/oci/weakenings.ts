@@ -6,7 +6,8 @@ export function unchanged(spec: RuntimeSpec): object {
 }
 
 export function withoutSeccomp(spec: RuntimeSpec): object {
-  return { ...spec, linux: { ...spec.linux, seccomp: undefined } };
+  const { seccomp: _, ...linux } = spec.linux;
+  return { ...spec, linux };
 }
 
 export function withCapabilities(...names: readonly string[]): (spec: RuntimeSpec) => RuntimeSpec {

@@ -25,6 +25,13 @@ export const OTHER_CGROUP = '/bulkhead-other-control-group';
 
 const CAPABILITY_SETS = ['bounding', 'effective', 'permitted', 'inheritable', 'ambient'] as const;
 
+/** Found out only once the init has begun, and only where the kernel has AppArmor. */
+export const WITHOUT_APPARMOR: Weakness = {
+  name: 'the AppArmor profile is forgotten',
+  told: ['apparmor is unconfined'],
+  weaken: process(() => ({ apparmorProfile: undefined })),
+};
+
 export const WEAKNESSES: readonly Weakness[] = [
   { name: 'new privileges are allowed', told: ['no_new_privileges is 0'], weaken: allowingNewPrivileges },
   {

@@ -32,6 +32,7 @@ export async function serveTestWarden({ poolSize = 0 } = {}): Promise<ServedWard
     runFolder: '/run/bulkhead',
     diskFolder: join(folder, 'disks'),
     runtime: 'auto',
+    appArmor: 'auto',
     idBase: 1_879_048_192,
     poolSize,
     logFolder: join(folder, 'logs'),

@@ -22,6 +22,8 @@ export interface ExecutorSpec {
   /** The static init on the host, bound to `INIT_PATH`. */
   readonly init: string;
   readonly cgroupParent: string;
+  /** An AppArmor profile that the host has loaded; absent: none. */
+  readonly appArmorProfile?: string;
   /** The server's own hard limits; asking for more fails without CAP_SYS_RESOURCE. */
   readonly hardLimits: {
     readonly openFiles: number;
@@ -84,6 +86,7 @@ export function compile(spec: ExecutorSpec): RuntimeSpec {
       noNewPrivileges: sandbox.privilege !== 'root-mapped',
       rlimits: rlimits(spec),
       oomScoreAdj: 500,
+      ...(spec.appArmorProfile === undefined ? {} : { apparmorProfile: spec.appArmorProfile }),
     },
     root: { path: spec.rootfs, readonly: sandbox.rootfs === 'readonly' },
     hostname: spec.hostname,
@@ -239,6 +242,7 @@ export interface RuntimeSpec {
     readonly noNewPrivileges: boolean;
     readonly rlimits: readonly Rlimit[];
     readonly oomScoreAdj: number;
+    readonly apparmorProfile?: string;
   };
   readonly root: { readonly path: string; readonly readonly: boolean };
   readonly hostname: string;

@@ -1,4 +1,13 @@
-import { autoOrInteger, choice, path, pathBelowData, pathOrWord, section, whole } from '../vocabulary.ts';
+import {
+  autoOrInteger,
+  choice,
+  path,
+  pathBelowData,
+  pathOrWord,
+  section,
+  text,
+  whole,
+} from '../vocabulary.ts';
 
 export const backendSection = section('Where tasks run.', {
   kind: choice('`oci`: containers on this machine.', ['oci'], 'oci'),
@@ -6,6 +15,11 @@ export const backendSection = section('Where tasks run.', {
     'The OCI runtime: `runc` and `crun` are looked for where programs stand; `auto` takes runc, else crun; or a path to one of them.',
     ['auto', 'runc', 'crun'],
     'auto',
+  ),
+  apparmor: text(
+    'The AppArmor profile of containers: `auto` loads and takes the one of this release where the kernel has AppArmor; `off`; or the name of one that is loaded.',
+    'auto',
+    { pattern: '^[^\\s()]+$' },
   ),
   slots: autoOrInteger('How many tasks may run at once; `auto` lets cpu, memory and disk decide.', 1),
   id_base: whole(

@@ -147,8 +147,8 @@ export const policySection = section(
       false,
     ),
     may_be_unenforced: list(
-      'Where `require_enforced` is set: the controls that may be missing all the same. `id-range`: a range of host ids for each running task, which needs id-mapped mounts.',
-      choice('Name of a control, as in `sandbox_unenforced`.', ['id-range']),
+      'Where `require_enforced` is set: the controls that may be missing all the same. `id-range`: a range of host ids for each running task, which needs id-mapped mounts. `apparmor`: the profile of containers, where the kernel has AppArmor.',
+      choice('Name of a control, as in `sandbox_unenforced`.', ['id-range', 'apparmor']),
     ),
   },
 );

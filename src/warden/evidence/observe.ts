@@ -5,7 +5,7 @@ import type { CgroupPaths } from '../cgroups.ts';
 import { cgroupReadings } from './cgroup.ts';
 import { mountReadings } from './mounts.ts';
 import { processReadings } from './process.ts';
-import { textOf } from './reading.ts';
+import { isAlive } from './reading.ts';
 
 /**
  * Reads from outside what the kernel enforces on a process that has not run its first instruction, and holds it
@@ -33,10 +33,4 @@ export function observe(pid: number, spec: RuntimeSpec, cgroups: CgroupPaths): R
     );
   }
   return Object.fromEntries(readings.map(({ name, found }) => [name, found]));
-}
-
-/** Nothing that is enforced can be read of a process that has ended, also where its parent hasn't taken note of it yet. */
-function isAlive(proc: string): boolean {
-  const state = /^State:\s+(\S)/m.exec(textOf(join(proc, 'status')))?.[1];
-  return state !== undefined && !['Z', 'X'].includes(state);
 }

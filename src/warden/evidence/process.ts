@@ -31,8 +31,12 @@ export function processReadings(proc: string, spec: RuntimeSpec): Reading[] {
       found: textOf(join(proc, 'oom_score_adj')),
       wanted: String(spec.process.oomScoreAdj),
     },
-    // Unreadable where the host has neither AppArmor nor SELinux.
-    ...(label.startsWith('unreadable') ? [] : [{ name: 'security_label', found: label.replace(/\0$/, '') }]),
+    // What the runtime was given: it shows at the init's exec, after which it is read back.
+    { name: 'apparmor', found: spec.process.apparmorProfile ?? 'none' },
+    // Of SELinux; unreadable where the host has neither.
+    ...(label.includes(':') && !label.startsWith('unreadable')
+      ? [{ name: 'security_label', found: label.replace(/\0$/, '') }]
+      : []),
   ];
 }
 

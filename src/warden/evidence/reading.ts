@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** One control of a sandbox as it was found from outside, and as it has to be; without `wanted` it is only told. */
 export interface Reading {
@@ -22,4 +23,10 @@ export function linkOf(path: string): string {
   } catch {
     return 'unreadable';
   }
+}
+
+/** Nothing that is enforced can be read of a process that has ended, also where its parent hasn't taken note of it yet. */
+export function isAlive(proc: string): boolean {
+  const state = /^State:\s+(\S)/m.exec(textOf(join(proc, 'status')))?.[1];
+  return state !== undefined && !['Z', 'X'].includes(state);
 }
