@@ -108,7 +108,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ['telemetry'],
   'prom-client': ['telemetry'],
   // Schemas are written where the data they describe lives.
-  typebox: ['tes', 'http', 'config'],
+  typebox: ['config'],
   undici: ['storage'],
   yaml: ['config'],
 };

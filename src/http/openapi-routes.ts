@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../tes/schema.ts';
 import { TES_STATES } from '../tes/states.ts';
 
 /** What each route takes and answers, for the document and for serialising: an answer holds nothing that isn't here. */

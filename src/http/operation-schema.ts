@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../tes/schema.ts';
 
 /** What the operators' routes take and answer, for the document and for serialising. */
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Static } from 'typebox';
+import type { Static } from '../tes/schema.ts';
 import { BulkheadError } from '../errors.ts';
 import type { ExplainedField, Explanation } from '../policy/explanation.ts';
 import type { Overview } from '../policy/overview.ts';

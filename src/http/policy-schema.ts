@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../tes/schema.ts';
 import { sandboxAnswer } from './sandbox-schema.ts';
 
 /** What the routes of the policy take and answer, for the document and for serialising. */

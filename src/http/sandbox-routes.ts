@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Static } from 'typebox';
+import type { Static } from '../tes/schema.ts';
 import type { Evidence } from '../sandbox/sandbox.ts';
 import type { TaskRecord } from '../store/store.ts';
 import { callerOf } from './identity.ts';

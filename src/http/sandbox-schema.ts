@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
-import type { Static } from 'typebox';
+import { Type } from '../tes/schema.ts';
+import type { Static } from '../tes/schema.ts';
 import { GRADES } from '../sandbox/sandbox.ts';
 
 const milliseconds = (description: string) =>

@@ -1,4 +1,4 @@
-import type { Static } from 'typebox';
+import type { Static } from '../tes/schema.ts';
 import type { ExecutorSandbox, Sandbox } from '../sandbox/sandbox.ts';
 import type { sandboxAnswer } from './sandbox-schema.ts';
 

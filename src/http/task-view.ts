@@ -1,4 +1,4 @@
-import type { Static } from 'typebox';
+import type { Static } from '../tes/schema.ts';
 import type { AttemptRecord, ExecutorRecord, TaskRecord } from '../store/store.ts';
 import { hasWildcard } from '../tes/wildcard.ts';
 import type { tesTask, tesTaskLog } from '../tes/task-schema.ts';

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from './schema.ts';
 
 /**
  * What a client may write, as schemas: what is validated, what is serialised and what is documented, from one
@@ -6,7 +6,7 @@ import { Type } from 'typebox';
  * Source: task-execution-schemas 1.1.0, `components.schemas`.
  */
 
-/** A map of strings, as the specification writes it; TypeBox's `Record` would say it by a pattern. */
+/** A map of strings, as the specification writes it; JSON Schema could also say it by a pattern. */
 const stringMap = (description: string) =>
   Type.Unsafe<Record<string, string>>({
     type: 'object',

@@ -1,10 +1,9 @@
-import { Compile } from 'typebox/compile';
 import { BulkheadError } from '../errors.ts';
 import { checkCollisions } from './collision.ts';
 import { taskDocument } from './document-schema.ts';
 import { checkDocument } from './document-check.ts';
 import { Faults } from './faults.ts';
-import { readShape } from './shape.ts';
+import { fits, readShape } from './shape.ts';
 import type { Draft } from './shape.ts';
 import type { TesTaskDocument } from './task.ts';
 
@@ -12,8 +11,6 @@ export interface ParseTaskOptions {
   /** Bytes of UTF-8 that the `content` of one input may have; the specification wants 128 KiB at least. */
   readonly maxContentBytes: number;
 }
-
-const compiled = Compile(taskDocument);
 
 /**
  * Reads what a client sent as a TES task. Fields that TES doesn't have, read-only fields, and nulls where nothing is
@@ -28,7 +25,7 @@ export function parseTask(body: unknown, options: ParseTaskOptions): TesTaskDocu
   checkDocument(draft, options, faults);
   checkCollisions(draft, faults);
   if (faults.count > 0) throw invalid(faults);
-  if (!compiled.Check(draft))
+  if (!fits(taskDocument, draft))
     throw new BulkheadError('internal', 'a task without a fault does not fit the schema of tasks');
   return draft;
 }

@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
-import type { Static } from 'typebox';
+import { Type } from './schema.ts';
+import type { Static } from './schema.ts';
 
 /** What an operator says of a service. Source: GA4GH service-info 1.0.0, `components.schemas.Service`. */
 const serviceDescription = {

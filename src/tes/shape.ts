@@ -1,6 +1,6 @@
-import type { TSchema } from 'typebox';
 import { pointerTo } from './faults.ts';
 import type { Faults } from './faults.ts';
+import type { Keywords, Schema, Static } from './schema.ts';
 
 /** What is left of a document of which any part may have been at fault. */
 export type Draft<T> = T extends readonly (infer Item)[]
@@ -15,30 +15,40 @@ export type Draft<T> = T extends readonly (infer Item)[]
  * that is missing or null, is a fault; all are found, and undefined stands in place of what was at fault. The
  * result holds nothing that the schema doesn't name, and fits the schema where no fault was added.
  */
-export function readShape(schema: TSchema, value: unknown, field: string, faults: Faults): unknown {
-  const keywords: Keywords = schema;
+export function readShape(keywords: Keywords, value: unknown, field: string, faults: Faults): unknown {
   const { type, items, properties, additionalProperties } = keywords;
   if (type === 'object' && properties !== undefined)
     return readObject(keywords, properties, value, field, faults);
-  if (type === 'object' && additionalProperties !== undefined)
+  if (type === 'object' && typeof additionalProperties === 'object')
     return readMap(additionalProperties, value, field, faults);
   if (type === 'array' && items !== undefined) return readArray(items, value, field, faults);
   return readScalar(keywords, value, field, faults);
 }
 
-/** The part of JSON Schema that the schemas of this folder are made of. */
-interface Keywords {
-  readonly type?: string;
-  readonly enum?: readonly unknown[];
-  readonly items?: TSchema;
-  readonly properties?: Readonly<Record<string, TSchema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: TSchema;
+/** Whether a value is what a schema describes: of the keywords, what the schemas of this folder are made of. */
+export function fits<S extends Schema>(schema: S, value: unknown): value is Static<S> {
+  return isOf(schema, value);
+}
+
+function isOf(
+  { type, items, properties, required = [], additionalProperties, enum: choices }: Keywords,
+  value: unknown,
+): boolean {
+  if (choices !== undefined && !choices.includes(value)) return false;
+  if (type === 'array')
+    return Array.isArray(value) && (items === undefined || value.every((item) => isOf(items, item)));
+  if (type === 'integer') return Number.isInteger(value);
+  if (type !== 'object') return type === typeof value;
+  if (!isObject(value) || required.some((name) => !Object.hasOwn(value, name))) return false;
+  return Object.entries(value).every(([name, member]) => {
+    const keywords = properties?.[name] ?? additionalProperties;
+    return typeof keywords !== 'object' || isOf(keywords, member);
+  });
 }
 
 function readObject(
   schema: Keywords,
-  properties: Readonly<Record<string, TSchema>>,
+  properties: Readonly<Record<string, Keywords>>,
   value: unknown,
   field: string,
   faults: Faults,
@@ -56,7 +66,7 @@ function readObject(
   return Object.fromEntries(members);
 }
 
-function readMap(member: TSchema, value: unknown, field: string, faults: Faults): unknown {
+function readMap(member: Keywords, value: unknown, field: string, faults: Faults): unknown {
   if (!isObject(value)) return wrongType('an object', value, field, faults);
   const members = Object.entries(value)
     .filter(([, given]) => given !== null)
@@ -65,7 +75,7 @@ function readMap(member: TSchema, value: unknown, field: string, faults: Faults)
   return Object.fromEntries(members);
 }
 
-function readArray(item: TSchema, value: unknown, field: string, faults: Faults): unknown {
+function readArray(item: Keywords, value: unknown, field: string, faults: Faults): unknown {
   if (!Array.isArray(value)) return wrongType('an array', value, field, faults);
   return value.map((given: unknown, index) => readShape(item, given, pointerTo(field, index), faults));
 }

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from './schema.ts';
 import { documentFields } from './document-schema.ts';
 import { TES_STATES } from './states.ts';
 
