@@ -14,12 +14,15 @@ import { executorRequest } from './executor-request.ts';
 import { watchExits } from './exits.ts';
 import { containerName, ociHandle, type OciHandle } from './handle.ts';
 import { rememberImageFacts } from './image-facts.ts';
-import { prepareImages } from './prepare.ts';
+import { prepareImages, STAND_IN_ID } from './prepare.ts';
 import { type LinkableInputs, NOTHING_LINKED } from './linkable-inputs.ts';
 import { createSlots } from './slots.ts';
 import type { TaskTree } from './task-tree.ts';
 import { nestedFolders } from './trees.ts';
 import { wantedOf } from './wanted.ts';
+
+/** Of stderr, in which a tool says at last what ended it. */
+const LAST_BYTES = 16_384;
 
 /** Attempts as containers of an OCI runtime on this machine. All that needs privilege goes through the warden. */
 export async function createOciBackend(options: OciBackendOptions): Promise<Backend> {
@@ -241,19 +244,26 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     const executor = { attempt: handle.id, index };
     const exit = await exits.wait(container, () => warden.watchers(executor));
     const killed = folder.killed.read();
-    const [counters, stdout, stderr] = await Promise.all([
+    const { executors, inputs = [] } = attempt.document;
+    const sandbox = executorSandbox(attempt.sandbox, index);
+    const [counters, stdout, stderr, lastWords] = await Promise.all([
       warden.counters(executor),
       exit.stdoutBytes === 0 ? '' : head(folder, index, 'stdout'),
       exit.stderrBytes === 0 ? '' : head(folder, index, 'stderr'),
+      tail(folder, index, Math.min(exit.stderrBytes, sandbox.limits.logBytes)),
     ]);
-    const command = attempt.document.executors[index]?.command[0] ?? '';
+    const uid = handle.executors[index]?.user.uid ?? 0;
     const explained = explain({
       exit,
       counters,
       killed: killed?.reason,
-      command,
-      sandbox: executorSandbox(attempt.sandbox, index),
+      command: executors[index]?.command[0] ?? '',
+      sandbox,
       stderr,
+      lastWords,
+      uid,
+      isStandIn: sandbox.privilege === 'nonroot' && uid === STAND_IN_ID,
+      inputs: inputs.map(({ path }) => path),
     });
     const result = { ...explained, startedAt, endedAt: Math.max(exit.endedAt, startedAt), stdout };
     await folder.exited(index).write(result);
@@ -368,5 +378,12 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
   /** The first bytes as text; a character that is cut at the end is left out. */
   async function head(folder: AttemptFolder, index: number, stream: 'stdout' | 'stderr'): Promise<string> {
     return new TextDecoder().decode(await folder.log(index, stream, 0, options.textBytes), { stream: true });
+  }
+
+  /** The last of what is stored of stderr, as far as `head` doesn't have it. */
+  async function tail(folder: AttemptFolder, index: number, storedBytes: number): Promise<string> {
+    if (storedBytes <= options.textBytes) return '';
+    const from = Math.max(options.textBytes, storedBytes - LAST_BYTES);
+    return new TextDecoder().decode(await folder.log(index, 'stderr', from, LAST_BYTES));
   }
 }

@@ -25,6 +25,10 @@ const quiet: Ending = {
   command: 'tool',
   sandbox,
   stderr: '',
+  lastWords: '',
+  uid: 0,
+  isStandIn: false,
+  inputs: [],
 };
 const exit = (changes: Partial<Ending['exit']>): Ending => ({
   ...quiet,
@@ -133,6 +137,16 @@ describe('what an exit means', () => {
     const { causes } = explain({ ...exit({ exitCode: 9, stdoutBytes: 5000 }), counters, stderr });
     expect(causes).toHaveLength(5);
     expect(new Set(causes).size).toBe(5);
+  });
+
+  it('gives a hint for what the end of a long stderr tells, unless it was killed or succeeded', () => {
+    const lastWords = 'chown: /x: Operation not permitted\n';
+    const failed: Ending = { ...exit({ exitCode: 1 }), stderr: 'starting\n', lastWords };
+    expect(explain(failed).causes).toEqual([
+      expect.stringMatching(/^hint: stderr says "chown: .*root-mapped/),
+    ]);
+    expect(explain({ ...failed, killed: 'canceled' }).causes).toHaveLength(1);
+    expect(explain({ ...failed, exit: quiet.exit }).causes).toEqual([]);
   });
 
   it('is 137 for whatever was killed from outside', () => {

@@ -3,6 +3,7 @@ import type { Sandbox } from '../../sandbox/sandbox.ts';
 import type { Counters } from '../../warden/warden.ts';
 import type { KillReason } from '../backend.ts';
 import type { Exit } from './exits.ts';
+import { hints } from './hints.ts';
 
 export interface Ending {
   readonly exit: Exit;
@@ -11,6 +12,12 @@ export interface Ending {
   readonly command: string;
   readonly sandbox: Sandbox;
   readonly stderr: string;
+  /** The last part of stderr, where `stderr` isn't all of it; else empty. */
+  readonly lastWords: string;
+  readonly uid: number;
+  readonly isStandIn: boolean;
+  /** Where the task's inputs are. */
+  readonly inputs: readonly string[];
 }
 
 const { SIGKILL, SIGSYS, SIGXFSZ } = constants.signals;
@@ -29,6 +36,7 @@ export function explain(ending: Ending): { exitCode: number; causes: string[]; s
   const { exit, counters, sandbox } = ending;
   const { limits } = sandbox;
   const failed = executionFailure(ending);
+  const said = `${ending.stderr}\n${ending.lastWords}`;
   const exitCode = ending.killed ? 137 : (failed?.exitCode ?? exit.exitCode);
   const causes = [
     failed?.cause,
@@ -44,10 +52,10 @@ export function explain(ending: Ending): { exitCode: number; causes: string[]; s
     exit.exitCode !== 0 &&
       !counters.diskFull &&
       !counters.inodesFull &&
-      ending.stderr.includes(NO_SPACE_LEFT) &&
+      said.includes(NO_SPACE_LEFT) &&
       `stderr tells of a full disk, which is not full any more: the task's has ${gib(limits.diskBytes)} (resources.disk_gb), and room for ${limits.diskInodes} files`,
     exit.exitCode !== 0 &&
-      TOO_MANY_OPEN_FILES.test(ending.stderr) &&
+      TOO_MANY_OPEN_FILES.test(said) &&
       `stderr tells of too many open files: a process may have ${limits.openFiles} at once (policy.defaults.open_files)`,
     exit.exitCode === 128 + SIGSYS &&
       !ending.killed &&
@@ -61,7 +69,13 @@ export function explain(ending: Ending): { exitCode: number; causes: string[]; s
     exit.stdoutProblem !== '' && `the file for stdout is incomplete: ${exit.stdoutProblem}`,
     exit.stderrProblem !== '' && `the file for stderr is incomplete: ${exit.stderrProblem}`,
   ].filter((cause): cause is string => typeof cause === 'string');
-  return { exitCode, causes, stderr: failed ? '' : ending.stderr };
+  const hasFailed = exit.exitCode !== 0 && !ending.killed && !failed;
+  const hinted = hasFailed ? hints({ ...ending, exitCode, stderr: said }) : [];
+  return {
+    exitCode,
+    causes: [...causes, ...hinted.map((hint) => `hint: ${hint}`)],
+    stderr: failed ? '' : ending.stderr,
+  };
 }
 
 /**

@@ -12,7 +12,7 @@ import { assertFits, rootFilesOf } from './fit.ts';
 import { workspaceTrees } from './trees.ts';
 
 /** Of distroless images: who runs where uid 0 is not wanted. */
-const NONROOT_ID = 65_532;
+export const STAND_IN_ID = 65_532;
 
 export interface PreparedImages {
   readonly executors: readonly PreparedExecutor[];
@@ -87,7 +87,7 @@ async function prepareExecutor(
   const own = await facts.user(image.digest, image.config.user);
   const isRefusedRoot = own.uid === 0 && sandbox.privilege === 'nonroot';
   const user = isRefusedRoot
-    ? { uid: NONROOT_ID, gid: NONROOT_ID, additionalGids: [], home: '/', name: undefined }
+    ? { uid: STAND_IN_ID, gid: STAND_IN_ID, additionalGids: [], home: '/', name: undefined }
     : own;
   const { uid, gid, additionalGids, home } = user;
   const setsHome =

@@ -159,5 +159,14 @@ function assertAll(staged: readonly { readonly input: TesInput }[], outcomes: re
 }
 
 function failureNamed(input: TesInput, failure: BulkheadError): BulkheadError {
-  return new BulkheadError(failure.code, `input ${input.path}: ${failure.message}`, { cause: failure });
+  const hint = NO_ACCESS.test(failure.message) ? UNREADABLE : '';
+  return new BulkheadError(failure.code, `input ${input.path}: ${failure.message}${hint}`, {
+    cause: failure,
+  });
 }
+
+const NO_ACCESS = /: Permission denied$/;
+
+/** Files of this host are read as whoever owns them, so that a site lends no permission that a file doesn't have. */
+const UNREADABLE =
+  '; hint: a file is read as its owner, whom its mode or that of a folder above keeps out; no sandbox parameter grants it, its owner can';
