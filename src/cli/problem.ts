@@ -12,11 +12,14 @@ export async function problemOf(
     (value) => typeof value === 'string',
   );
   const fields = fieldsOf(document['errors']);
-  const lines = fields.filter(({ field, problem }) => said?.includes(`${field}: ${problem}`) !== true);
+  const lines = fields.filter(
+    ({ field, problem }) =>
+      ![`${field}: ${problem}`, `${field} ${problem}`].some((line) => said?.includes(line)),
+  );
   const message = [
     said ?? `The server answered ${response.status} ${response.statusText}`,
     ...lines.map(({ field, problem }) => `  ${field}: ${problem}`),
-    ...hintOf(response.status, remedy.base),
+    ...hintOf(response, remedy.base),
   ];
   return new BulkheadError(codeOf(response.status), message.join('\n'), { fields });
 }
@@ -35,7 +38,13 @@ const STATUS_CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [503, 'busy'],
 ]);
 
-function hintOf(status: number, base: string): string[] {
+function hintOf({ status, url }: Response, base: string): string[] {
+  const { pathname } = new URL(base);
+  // Of a task that isn't there the server says so; an address with a path may well be a wrong one.
+  if (status === 404 && pathname !== '/')
+    return [
+      `Is ${base} the server's address? It is the one before ${new URL(url).pathname.slice(pathname.length)}.`,
+    ];
   if (status === 401) return ['Set BULKHEAD_TOKEN, or BULKHEAD_USER and BULKHEAD_PASSWORD.'];
   if (status >= 300 && status < 400)
     return [`Nothing was done: ${base} sends its callers elsewhere. Give the final address with --server.`];

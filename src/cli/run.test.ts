@@ -57,6 +57,20 @@ describe('bulkhead run', () => {
     expect(err).toBe('bulkhead: task t1\nbulkhead: QUEUED\nbulkhead: RUNNING\noops\nbulkhead: COMPLETE\n');
   });
 
+  test('tells what the server noted of a task that is COMPLETE, such as an output that was not made', async () => {
+    const script = {
+      [LOGS]: lines([state('COMPLETE')]),
+      [GET]: ended('COMPLETE', 0, ['output /out/x was not made']),
+    };
+    const { code, err } = await run(script);
+    expect([code, err]).toEqual([
+      0,
+      'bulkhead: task t1\nbulkhead: output /out/x was not made\nbulkhead: COMPLETE\n',
+    ]);
+    await server?.close();
+    expect((await run(script, ['--quiet', 'alpine', 'true'])).err).toBe('');
+  });
+
   test.each([
     ['the code of a command that failed', 'EXECUTOR_ERROR', 3, 3],
     ['that of a signal', 'EXECUTOR_ERROR', 137, 137],

@@ -36,10 +36,14 @@ function readBytes(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const why = cause instanceof Error ? cause.message : '';
     throw new BulkheadError(
       'invalid',
-      `${path} can't be read: ${cause instanceof Error ? cause.message : ''}`,
-      { cause },
+      `${path} can't be read: ${isMissing ? 'there is no such file' : why}`,
+      {
+        cause,
+      },
     );
   }
 }

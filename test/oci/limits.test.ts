@@ -151,7 +151,7 @@ describe.concurrent('a bomb ends at its limit', () => {
       exit_code: 9,
       stderr: expect.stringContaining('No space left on device'),
     });
-    expect(await logs('disk')).toContain('disk of 0.06 GiB is full (resources.disk_gb)');
+    expect(await logs('disk')).toContain('disk of 0.0625 GiB is full (resources.disk_gb)');
   });
 
   test('disk: a tool that removes what it could not write is explained too', async () => {

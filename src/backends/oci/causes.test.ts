@@ -36,6 +36,25 @@ const exit = (changes: Partial<Ending['exit']>): Ending => ({
 });
 
 describe('what an exit means', () => {
+  it.each([
+    "wget: bad address 'example.org'",
+    'curl: (6) Could not resolve host: example.org',
+    'Temporary failure resolving deb.debian.org',
+    'socket.gaierror: [Errno -3] Temporary failure in name resolution',
+    'connect: Network is unreachable',
+  ])('%s: the sandbox has no network, and says so where that is so', (stderr) => {
+    const failed = { ...exit({ exitCode: 1 }), stderr: `${stderr}\n` };
+    expect(explain(failed).causes).toEqual([expect.stringContaining('sandbox has no network')]);
+    expect(explain({ ...failed, sandbox: { ...sandbox, network: 'open' } }).causes).toEqual([]);
+    expect(explain({ ...failed, exit: exit({ exitCode: 0 }).exit }).causes).toEqual([]);
+  });
+
+  it('tells small limits as they are', () => {
+    const small = { ...sandbox, limits: { ...sandbox.limits, diskBytes: 2 ** 24 } };
+    const full = { ...quiet, sandbox: small, counters: { ...quiet.counters, diskFull: true } };
+    expect(explain(full).causes).toEqual(["the task's disk of 0.0156 GiB is full (resources.disk_gb)"]);
+  });
+
   it('says nothing about a command that ended by itself', () => {
     expect(explain(quiet)).toEqual({ exitCode: 0, causes: [], stderr: '' });
     expect(explain(exit({ exitCode: 3 }))).toEqual({ exitCode: 3, causes: [], stderr: '' });

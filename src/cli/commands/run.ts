@@ -143,8 +143,10 @@ async function tellEnd(
     await note(session, `left task ${id}, which goes on: bulkhead task logs -f ${id}`);
     return;
   }
-  if (task.state !== 'COMPLETE') for (const reason of reasonsOf(task)) await note(session, reason);
-  if (options.quiet !== true || task.state !== 'COMPLETE') await note(session, task.state);
+  // Also of one that is COMPLETE: that an output was not made, or a part of an input left out.
+  const isTold = options.quiet !== true || task.state !== 'COMPLETE';
+  if (isTold) for (const reason of reasonsOf(task)) await note(session, reason);
+  if (isTold) await note(session, task.state);
 }
 
 function isDirectory(path: string): boolean {
