@@ -8,9 +8,12 @@ import { runCommandLine } from './cli/program.ts';
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   serve: async (config, origins) => {
     (await import('./warden-start.ts')).becomeWarden(config, origins);
-    return await (await import('./main.ts')).serve(config, origins);
+    return await (await import('./main.ts')).serve(config, origins, config.backend);
   },
-  doctor: async () => (await import('./main.ts')).doctor(),
+  doctor: async () => {
+    const start = (await import('./doctor-start.ts')).startDoctor();
+    return typeof start === 'string' ? await (await import('./main.ts')).doctor(start) : start;
+  },
   accounts: async ({ auth }) => {
     const { createAccounts } = await import('./auth/accounts.ts');
     return createAccounts({ usersFile: auth.users_file, tokensFile: auth.tokens_file });

@@ -7,6 +7,7 @@ import type { DoctorReport } from './cli/doctor-report.ts';
 import type { Config } from './config/schema.ts';
 import { BulkheadError } from './errors.ts';
 import { tellFailure } from './failure.ts';
+import { sharesProblem } from './policy/enforcement.ts';
 import { policyTeller, readPolicyNews } from './policy-news.ts';
 import type { ServeOrigins } from './policy-news.ts';
 import { printable } from './printable.ts';
@@ -18,6 +19,7 @@ import { lockDataFolder } from './store/sqlite/lock.ts';
 import { relayLines } from './telemetry/line-relay.ts';
 import { type LogFile, openLogFile } from './telemetry/log-file.ts';
 import { type JailPlace, spawnJailed, SYSTEM_PLACES } from './warden/jail.ts';
+import type { WardenPlace } from './warden-start.ts';
 import { type LocalWarden, openLocalWarden } from './warden/local-warden.ts';
 import { runFolders } from './warden/run-folders.ts';
 import { prepareServerFolders, shownToServer, showToServer } from './warden/server-folders.ts';
@@ -28,23 +30,23 @@ const SERVER = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url),
 );
 const STANDARD_ERROR = 2;
-const DOCTOR = { runFolder: '/run/bulkhead', idBase: 1_879_048_192, runtime: 'auto', appArmor: 'auto' };
+const DOCTOR = { idBase: 1_879_048_192, runtime: 'auto', appArmor: 'auto' };
 
-/** Finds out what this host can enforce, by trying. */
-export async function doctor(): Promise<DoctorReport> {
+/** Finds out what this host can enforce, by trying, in folders below one that is there. */
+export async function doctor(runFolder: string): Promise<DoctorReport> {
   const { examineHost } = await import('./warden/doctor.ts');
-  return { checks: await examineHost(DOCTOR) };
+  return { checks: await examineHost({ ...DOCTOR, runFolder }) };
 }
 
 /**
  * This process becomes the warden, and starts the server as a child without privilege in a jail; it ends when the server
  * does, with its exit code. Throws `config`, `host`, `store…`.
  */
-export async function serve(config: Config, origins: ServeOrigins): Promise<number> {
+export async function serve(config: Config, origins: ServeOrigins, place: WardenPlace): Promise<number> {
   if (process.getuid?.() !== 0) {
     throw new BulkheadError(
       'host',
-      `bulkhead serve was started as user ${process.getuid?.()}; its warden needs root: start it as root. What speaks HTTP gives it up.`,
+      `bulkhead serve was started as user ${process.getuid?.()}, and a configuration of 128 KiB or more can't be handed into a user namespace of its own: shorten it, or start as root.`,
     );
   }
   const user = await findServerUser(config.server.user, config.backend.id_base);
@@ -65,8 +67,13 @@ export async function serve(config: Config, origins: ServeOrigins): Promise<numb
     accounts.filter((file) => file.startsWith(`${data}/`)),
     user,
   );
-  const warden = await openWarden(config, data, user);
-  const run = runFolders(config.backend.run, data);
+  const warden = await openWarden(config, place, data, user);
+  const problem = sharesProblem(config.policy, warden.abilities.unenforced);
+  if (problem !== undefined) {
+    await warden.close();
+    throw new BulkheadError('host', problem);
+  }
+  const run = runFolders(place.run, data);
   const socket = join(run.root, 'warden', 'socket');
   const isTerminal = process.stderr.isTTY;
   const greeting: ServerStart = { config, data, instance: lock.instance, isTerminal };
@@ -148,10 +155,15 @@ async function exitOf(
   return [code, signal];
 }
 
-async function openWarden(config: Config, data: string, { gid }: ServerUser): Promise<LocalWarden> {
+async function openWarden(
+  config: Config,
+  { run }: WardenPlace,
+  data: string,
+  { gid }: ServerUser,
+): Promise<LocalWarden> {
   return await openLocalWarden({
     dataFolder: data,
-    runFolder: config.backend.run,
+    runFolder: run,
     diskFolder: join(config.backend.work, 'disks'),
     runtime: config.backend.runtime,
     appArmor: config.backend.apparmor,

@@ -81,6 +81,7 @@ function exampleSpec({ executors }: TesTaskDocument, sandbox: Sandbox, index: nu
     id: `TASK-1-${index}`,
     rootfs: '/run/bulkhead/INSTANCE/TASK',
     idBase: 1_879_048_192,
+    idCount: 65_536,
     user: { uid: id, gid: id, additionalGids: [] },
     command,
     env: Object.entries(env).map(([name, value]) => `${name}=${value}`),

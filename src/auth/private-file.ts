@@ -5,7 +5,8 @@ import { BulkheadError } from '../errors.ts';
 
 /**
  * Reads a file, changes its text and puts the new one in its place at once: a reader sees the old or the new,
- * never half. Mode 0600; as root, readable too for the group of the folder, which is the server's. A second process that changes the same file at the same time is refused with `conflict`.
+ * never half. Mode 0600; readable too for the group of the folder, where that is the server's. A second process that changes
+ * the same file at the same time is refused with `conflict`.
  */
 export async function changePrivateFile(
   file: string,
@@ -47,17 +48,21 @@ async function replace(file: string, text: string): Promise<void> {
   const draft = `${file}.${randomUUID()}`;
   try {
     await writeDurably(draft, text);
-    const { gid } = await stat(dirname(file));
-    if (isRoot() && gid !== 0) {
-      await chown(draft, 0, gid);
-      await chmod(draft, 0o640);
-    }
+    await showToGroup(draft, dirname(file));
     await rename(draft, file);
   } finally {
     await rm(draft, { force: true });
   }
   const folder = await open(dirname(file));
   await folder.sync().finally(() => folder.close());
+}
+
+/** Where a server without root made the folder, it gives its group to what is made in it: no group of who writes. */
+async function showToGroup(draft: string, folder: string): Promise<void> {
+  const { gid } = await stat(folder);
+  if (isRoot() && gid !== 0) await chown(draft, 0, gid);
+  const own = isRoot() ? 0 : process.getgid?.();
+  if (gid !== own && (await stat(draft)).gid === gid) await chmod(draft, 0o640);
 }
 
 /** The lock appears with its owner's pid in it: linked, so that it is never there without. */

@@ -1,4 +1,5 @@
 import { siteProblems } from '../policy/site-problems.ts';
+import { SHARES } from '../sandbox/controls.ts';
 import { parseEndpoint } from '../sandbox/endpoint.ts';
 import type { Contradiction } from './contradiction.ts';
 import type { Config } from './schema.ts';
@@ -41,12 +42,12 @@ function endpoints({ policy }: Config): Contradiction[] {
 }
 
 function exceptionsToNothing({ policy }: Config): Contradiction[] {
-  if (policy.require_enforced || policy.may_be_unenforced.length === 0) return [];
+  const names = policy.may_be_unenforced;
+  if (policy.require_enforced || names.length === 0 || names.some((name) => SHARES.includes(name))) return [];
   return [
     {
       paths: ['policy.may_be_unenforced', 'policy.require_enforced'],
-      problem:
-        'is set, but policy.require_enforced is not, so everything may be unenforced. Set policy.require_enforced, or remove the key',
+      problem: `names ${names.join(' and ')} only, but policy.require_enforced is not set, so that may be unenforced anyway. Set policy.require_enforced, or remove the key`,
     },
   ];
 }

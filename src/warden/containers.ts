@@ -38,18 +38,22 @@ export interface ContainerOptions {
   readonly runtime: Runtime;
   readonly conmon: string;
   readonly init: string;
-  readonly cgroupParent: string;
+  /** Null where containers have no control group of their own. */
+  readonly cgroupParent: string | null;
   readonly cgroupVersion: 1 | 2;
   /** Of AppArmor, for every container. */
   readonly appArmorProfile: string | undefined;
   readonly hardLimits: ExecutorSpec['hardLimits'];
   readonly idBase: (slot: number) => number;
+  readonly idCount: number;
   /** The host folder for the bundle and logs of a container. */
   readonly folder: (container: string) => string;
   /** Group that may read what executors wrote to their streams. */
   readonly readers: number;
   /** Controls that this host can't enforce, by name. */
   readonly unenforced: readonly string[];
+  /** Of each overlay, with a comma before. */
+  readonly overlayOptions: string;
 }
 
 /** In the folder of a container: it was ended at its gate, and no other waits there yet. */
@@ -89,6 +93,7 @@ export function createContainers(options: ContainerOptions) {
       id: container,
       rootfs,
       idBase,
+      idCount: options.idCount,
       init: options.init,
       cgroupParent: options.cgroupParent,
       ...(profile === undefined ? {} : { appArmorProfile: profile }),
@@ -140,7 +145,9 @@ export function createContainers(options: ContainerOptions) {
     const observed = observeLiving(
       pid,
       spec,
-      cgroupPaths(options.cgroupVersion, options.cgroupParent, container),
+      options.cgroupParent === null
+        ? undefined
+        : cgroupPaths(options.cgroupVersion, options.cgroupParent, container),
     );
     return {
       pid,
@@ -150,7 +157,7 @@ export function createContainers(options: ContainerOptions) {
         imageDigest: request.imageDigest,
         runtime: runtime.version,
         observed,
-        unenforced: options.unenforced,
+        unenforced: unenforcedOf(request.spec.sandbox),
       },
     };
   }
@@ -180,7 +187,7 @@ export function createContainers(options: ContainerOptions) {
           join(run.root, upper),
           'overlay',
           step.MS.nodev | step.MS.nosuid,
-          `lowerdir=${lower}${tree},upperdir=${upper},workdir=${work}`,
+          `lowerdir=${lower}${tree},upperdir=${upper},workdir=${work}${options.overlayOptions}`,
         ),
       ];
     });
@@ -235,9 +242,15 @@ export function createContainers(options: ContainerOptions) {
         rootfs,
         'overlay',
         step.MS.nodev | nosuid,
-        `lowerdir=lowers/${lowers.name(slot, imageDigest)},upperdir=${relative}/u,workdir=${relative}/w${isThrownAway ? ',volatile' : ''}`,
+        `lowerdir=lowers/${lowers.name(slot, imageDigest)},upperdir=${relative}/u,workdir=${relative}/w${isThrownAway ? ',volatile' : ''}${options.overlayOptions}`,
       ),
     ];
+  }
+
+  /** Without a control group, processes are counted for each user: who may become another one has as many more. */
+  function unenforcedOf({ privilege }: Sandbox): readonly string[] {
+    if (options.cgroupParent !== null || privilege !== 'root-mapped') return options.unenforced;
+    return [...options.unenforced, 'pids'];
   }
 
   /** A dead process doesn't tell whether it ever ran; from here on it is never started. */
@@ -291,12 +304,17 @@ export function createContainers(options: ContainerOptions) {
     ];
   }
 
+  function cgroupsOf(container: string): string[] {
+    const { cgroupParent: parent, cgroupVersion: version } = options;
+    return parent === null ? [] : cgroupFolders(version, `${parent}/${container}`);
+  }
+
   /** Whether it ended by itself, and was removed as such. */
   async function remove(container: string): Promise<boolean> {
     const state = join(run.runtime, container);
     const mounts = [mountPoint(container)].filter(existsSync);
     // A request of the hand costs a process.
-    const cgroups = cgroupFolders(options.cgroupVersion, `${options.cgroupParent}/${container}`);
+    const cgroups = cgroupsOf(container);
     const files = [state, ...exitFiles(container)];
     if (mounts.length === 0 && cgroups.length === 0 && !files.some(existsSync)) return false;
     const rest = [

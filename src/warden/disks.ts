@@ -47,7 +47,7 @@ const CLEAN_BYTES = 256 * 2 ** 20;
  * given, and looks for room for a whole folio, which is as large as a large write where the kernel has such folios: writes
  * of 1 MiB met ENOSPC with 0.9 MiB left (Linux 6.18).
  */
-const FULL_BYTES = 2 * 2 ** 20;
+export const FULL_BYTES = 2 * 2 ** 20;
 /** A small disk isn't full before it has less than this part of itself. */
 const FULL_PART = 1 / 32;
 

@@ -5,17 +5,12 @@ import { INIT_PATH } from '../backends/oci/compile.ts';
 import { isBulkheadError } from '../errors.ts';
 import type { Evidence, Sandbox } from '../sandbox/sandbox.ts';
 import { cgroupVersion } from './cgroups.ts';
+import type { HostCheck } from './host-check.ts';
+import { type HostIds, isInUserNamespace, taskIds } from './host-ids.ts';
 import { findHost } from './host.ts';
 import { openLocalWarden } from './local-warden.ts';
+import { rootlessChecks } from './rootless/checks.ts';
 import type { SealedAttempt, Warden } from './warden.ts';
-
-export interface HostCheck {
-  readonly id: string;
-  readonly title: string;
-  readonly status: 'ok' | 'warn' | 'fail';
-  readonly found: string;
-  readonly remedy?: string;
-}
 
 /** Of an image that is a folder and nothing in it; no registry has it. */
 const EMPTY_IMAGE = `sha256:${'0'.repeat(64)}`;
@@ -30,12 +25,17 @@ export async function examineHost(options: {
   runtime: string;
   appArmor: string;
 }): Promise<HostCheck[]> {
-  const checks: HostCheck[] = [kernelCheck(), await toolsCheck(options.runtime), await cgroupCheck()];
+  const isRootless = isInUserNamespace();
+  const checks: HostCheck[] = [
+    kernelCheck(),
+    await toolsCheck(options.runtime),
+    ...(isRootless ? [] : [await cgroupCheck()]),
+  ];
   if (checks.some(({ status }) => status === 'fail')) return checks;
   const folder = await mkdtemp(join(tmpdir(), 'bulkhead-doctor-'));
   let warden: Warden | undefined;
   try {
-    await writeEmptyImage(join(folder, 'roots'), options.idBase);
+    await writeEmptyImage(join(folder, 'roots'), taskIds(options.idBase));
     warden = await openLocalWarden({
       ...options,
       dataFolder: folder,
@@ -48,7 +48,8 @@ export async function examineHost(options: {
     });
     return [
       ...checks,
-      ...abilityChecks(warden),
+      ...(isRootless ? rootlessChecks(warden.abilities) : []),
+      ...abilityChecks(warden, isRootless),
       ...(await sandboxChecks(warden)),
       ...(await sizeChecks(folder)),
     ];
@@ -114,7 +115,7 @@ async function cgroupCheck(): Promise<HostCheck> {
   };
 }
 
-function abilityChecks({ abilities }: Warden): HostCheck[] {
+function abilityChecks({ abilities }: Warden, isRootless: boolean): HostCheck[] {
   const { idMappedMounts, linkedInputs, unenforced, appArmor } = abilities;
   const profile = { id: 'apparmor', title: 'AppArmor profile', found: appArmor };
   return [
@@ -132,7 +133,9 @@ function abilityChecks({ abilities }: Warden): HostCheck[] {
           title: 'host ids for each task',
           status: 'warn',
           found: 'no id-mapped mounts: all tasks share one range',
-          remedy: 'a kernel from 5.19, and an image store on ext4, xfs or btrfs',
+          remedy: isRootless
+            ? 'start as root'
+            : 'a kernel from 5.19, and an image store on ext4, xfs or btrfs',
         },
     linkedInputs
       ? { id: 'inputs', title: 'file:// inputs', status: 'ok', found: 'appear without a copy' }
@@ -141,7 +144,7 @@ function abilityChecks({ abilities }: Warden): HostCheck[] {
           title: 'file:// inputs',
           status: 'warn',
           found: 'are copied',
-          remedy: 'a kernel from 6.5 shows them by a data-only overlay',
+          remedy: isRootless ? 'start as root' : 'a kernel from 6.5 shows them by a data-only overlay',
         },
   ];
 }
@@ -172,12 +175,14 @@ async function sandboxChecks(warden: Warden): Promise<HostCheck[]> {
   const checks: HostCheck[] = [];
   try {
     await warden.openAttempt(emptyAttempt(attempt));
-    checks.push({
-      id: 'disk',
-      title: 'disk limit',
-      status: 'ok',
-      found: 'preallocated ext4 on a loop device',
-    });
+    if (!isInUserNamespace()) {
+      checks.push({
+        id: 'disk',
+        title: 'disk limit',
+        status: 'ok',
+        found: 'preallocated ext4 on a loop device',
+      });
+    }
     await warden.makeWorkspace({ attempt, links: [], linkedFolders: [] });
     const { evidence } = await warden.create(executor);
     await warden.start(executor);
@@ -196,10 +201,13 @@ async function sandboxChecks(warden: Warden): Promise<HostCheck[]> {
 }
 
 /** As the warden keeps images. */
-async function writeEmptyImage(roots: string, idBase: number): Promise<void> {
+async function writeEmptyImage(roots: string, { base: idBase, map: idMap }: HostIds): Promise<void> {
   const place = join(roots, EMPTY_IMAGE.slice('sha256:'.length));
   await mkdir(join(place, 'rootfs'), { recursive: true });
-  await writeFile(join(place, 'image.json'), JSON.stringify({ digest: EMPTY_IMAGE, sizeBytes: 0, idBase }));
+  await writeFile(
+    join(place, 'image.json'),
+    JSON.stringify({ digest: EMPTY_IMAGE, sizeBytes: 0, idBase, idMap }),
+  );
 }
 
 /** The init alone, in an image without a file. */

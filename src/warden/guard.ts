@@ -17,15 +17,14 @@ export interface AttemptState {
   readonly sealed: SealedAttempt;
   /** The host folder in which its files stand; undefined until it was made. */
   readonly workspace: string;
-  /** Of the 65,536 host ids that are the task's own. */
+  /** First of the host ids that are the task's own. */
   readonly idBase: number;
+  readonly idCount: number;
   /** An executor was created. */
   readonly hasBegun: boolean;
   /** A process of it may live. */
   readonly isAlive: boolean;
 }
-
-const ID_RANGE = 65_536;
 
 /**
  * What the server may have done with files, whoever speaks for it: read below the site's folders as the owners of what
@@ -106,9 +105,9 @@ function attemptAt(root: string, attempts: readonly AttemptState[]): AttemptStat
   return found;
 }
 
-function isOwn(as: TreeSource['as'] | TreeTarget['as'], { idBase }: AttemptState): boolean {
+function isOwn(as: TreeSource['as'] | TreeTarget['as'], { idBase, idCount }: AttemptState): boolean {
   if (typeof as === 'string' || !('uid' in as)) return false;
-  return [as.uid, as.gid].every((id) => id >= idBase && id < idBase + ID_RANGE);
+  return [as.uid, as.gid].every((id) => id >= idBase && id < idBase + idCount);
 }
 
 function name({ sealed }: AttemptState): string {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { ExecutorSpec } from '../backends/oci/compile.ts';
 import { BulkheadError } from '../errors.ts';
 import type { Hand } from './hand.ts';
+import { isInUserNamespace } from './host-ids.ts';
 import type { RunFolders } from './run-folders.ts';
 import * as step from './steps.ts';
 
@@ -46,8 +47,8 @@ export async function findHost(runtime: string): Promise<HostTools> {
     runtimeProgram(runtime),
     find('conmon', 'conmon'),
     find('catatonit', 'catatonit'),
-    find('losetup', 'mount'),
-    find('mke2fs', 'e2fsprogs'),
+    // Of no use in a user namespace, where disks are folders.
+    ...(isInUserNamespace() ? [] : [find('losetup', 'mount'), find('mke2fs', 'e2fsprogs')]),
   ]);
   return {
     runtime: program,

@@ -7,13 +7,14 @@
 # ROOT is an empty folder to build the new root on; CAPABILITIES a bit mask that is kept, decimal; PARENT the process
 # with which the program dies; NETWORK `host` or `none`. Folders on the way to a PATH are made in the new root: what lies
 # beside it isn't there. `lent` is read-only, and what belongs to the owner of PATH is the program's to read, whatever its
-# permission bits; where the file system can't do that, only what anybody may read. `strange` is read-only and somebody
-# else's: no symbolic link on the way to it is followed. A PATH that isn't there is passed over.
+# permission bits; where the file system can't do that, a small file as
+# it is now, and else only what anybody may read. `strange` is read-only and somebody else's: no symbolic link on the way to it is followed. A PATH that isn't there is passed over.
 #
 # The program has a process namespace of its own: it signals no process of the host, and nothing that it started outlives it. Three processes stand in a row: this one, which passes signals on and ends as the program does; the first of
 # the namespace, which waits for orphans; and the program. None of them has more privilege than the program.
 use strict;
 use warnings;
+use Fcntl qw(O_RDONLY);
 use POSIX ();
 
 # System call numbers of x86_64 (linux/arch/x86/entry/syscalls/syscall_64.tbl).
@@ -29,6 +30,7 @@ my ($AT_FDCWD, $AT_RECURSIVE) = (-100, 0x8000);
 my ($O_PATH, $O_CLOEXEC, $RESOLVE_NO_SYMLINKS) = (010000000, 02000000, 4);
 my ($PR_SET_PDEATHSIG, $PR_CAPBSET_DROP, $PR_SET_NO_NEW_PRIVS, $SIGKILL) = (1, 24, 38, 9);
 my $LAST_CAPABILITY = 63;
+my $COPIED_BYTES = 1 << 20;
 my $nothing = "\0";
 
 die "x86_64 only\n" unless (POSIX::uname())[4] eq 'x86_64';
@@ -53,19 +55,19 @@ my $old = "$root/.old";
 mkdir $old, 0700 or die "$old: $!\n";
 call('pivot_root', path($root), path($old));
 chdir '/' or die "/: $!\n";
-call('umount2', path('/.old'), $MNT_DETACH);
-rmdir '/.old';
 chdir $cwd or die "$cwd: $!\n";
 
 call('unshare', $CLONE_NEWPID | $CLONE_NEWIPC | ($network eq 'none' ? $CLONE_NEWNET : 0));
 pipe my $status, my $status_w or die "pipe: $!\n";
 pipe my $alive, my $alive_w or die "pipe: $!\n";
+pipe my $built, my $built_w or die "pipe: $!\n";
 my $first = fork // die "fork: $!\n";
 if ($first == 0) {
-    close $_ for $status, $alive_w;
+    close $_ for $status, $alive_w, $built;
     be_first();
 }
-close $_ for $status_w, $alive;
+close $_ for $status_w, $alive, $built_w;
+sysread $built, my $end, 1;
 attributes('/', $ATTR_RDONLY, 0);
 give_up();
 POSIX::_exit(1) if getppid() != $parent;
@@ -81,6 +83,10 @@ sub be_first {
         call('mount', path('proc'), path($place->[1]), path('proc'), $MS_NOSUID | $MS_NODEV, 0);
         attributes($place->[1], $ATTR_RDONLY, 0);
     }
+    # Not before: in a user namespace, the kernel lets nobody mount a /proc who doesn't see all of one.
+    call('umount2', path('/.old'), $MNT_DETACH);
+    rmdir '/.old';
+    close $built_w;
     give_up();
     # The parent is none of this namespace: only its end of the pipe tells that it is there.
     my $is_readable = '';
@@ -158,10 +164,21 @@ sub show {
         if (-d "$source/.") { mkdir $at, 0755 or die "$at: $!\n" }
         else { open my $file, '>', $at or die "$at: $!\n" }
     }
-    return if $how eq 'lent' && lend($path, $at);
+    return if $how eq 'lent' && (lend($path, $at) || copy_for_program($path, $at));
     call('mount', path($source), path($at), $nothing, $MS_BIND | $MS_REC, 0);
     my $closed = $how ne 'rw' && $how ne 'dev';
     attributes($at, $ATTR_NOSUID | ($how eq 'dev' ? 0 : $ATTR_NODEV) | ($closed ? $ATTR_RDONLY : 0), $AT_RECURSIVE);
+}
+
+# Where nothing can be id-mapped, as in a user namespace: a small file as it is now.
+sub copy_for_program {
+    my ($path, $at) = @_;
+    return 0 if !-f $path || -s _ > $COPIED_BYTES;
+    sysopen my $from, $path, O_RDONLY or return 0;
+    defined sysread $from, my $bytes, $COPIED_BYTES or return 0;
+    open my $to, '>', $at or die "$at: $!\n";
+    print {$to} $bytes and chmod 0400, $to and chown $uid, $gid, $to and close $to or die "$at: $!\n";
+    return 1;
 }
 
 # An id-mapped mount, on which the owner's ids are the program's. Source: mount_setattr(2).

@@ -7,8 +7,10 @@ import type { TreeRequest } from './tree/request.ts';
 import { createContainers, type CreateRequest } from './containers.ts';
 import { cgroupParent, enterDelegation, isDelegated, leaveDelegation } from './delegation.ts';
 import { createDisks } from './disks.ts';
+import { createFolderDisks } from './folder-disks.ts';
 import { type AttemptState, demandLinks, demandTreeRequest, type SiteRoot } from './guard.ts';
 import { startHand } from './hand.ts';
+import { isInUserNamespace, taskIds } from './host-ids.ts';
 import { findHost, probeIdMappedMounts } from './host.ts';
 import { openImageRoots } from './image/roots.ts';
 import { demandReadable } from './link-access.ts';
@@ -70,11 +72,10 @@ export interface LocalWarden extends Warden, ReadyDisks, UnpackedImages {
   survey(): Promise<readonly Trace[]>;
 }
 
-const ID_RANGE = 65_536;
 /** Of one command, so that their names fit into its arguments whatever they are. */
 const CHOWN_PATHS = 200;
 
-/** The warden within this process: needs root. */
+/** The warden within this process: needs root, or to be root of a user namespace, where less can be enforced. */
 export async function openLocalWarden(options: WardenOptions): Promise<LocalWarden> {
   const run = runFolders(options.runFolder, options.dataFolder);
   const host = await findHost(options.runtime);
@@ -83,8 +84,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
   const { onLost } = options;
   const hand = startHand({ folder: run.root, ...(onLost === undefined ? {} : { onLost }) });
   const version = cgroupVersion();
-  const parent = cgroupParent(run.instance);
-  if (hand.pid !== undefined) await enterDelegation(run.instance, hand.pid);
+  const isRootless = isInUserNamespace();
+  const ids = taskIds(options.idBase);
+  // The host's control groups are others'.
+  const parent = isRootless ? null : cgroupParent(run.instance);
+  if (parent !== null && hand.pid !== undefined) await enterDelegation(run.instance, hand.pid);
   const { readers } = options;
 
   await hand.run('run-time folders', [
@@ -92,21 +96,28 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     ...[run.runtime, options.diskFolder].map((path) => step.mkdir(path, 0o700, 0, 0)),
     ...[run.exits, options.logFolder].map((path) => step.mkdir(path, 0o750, 0, readers)),
   ]);
-  const idMapped = await probeIdMappedMounts(hand, run, options.idBase);
+  const idMapped = await probeIdMappedMounts(hand, run, ids.base);
   const linkedInputs = await probeLinks(hand, run);
   // Slot 0 shares the range of the images on disk, so that without id-mapped mounts every slot can.
-  const idBase = (slot: number): number => options.idBase + (idMapped ? (slot + 1) * ID_RANGE : 0);
+  const idBase = (slot: number): number => ids.base + (idMapped ? (slot + 1) * ids.count : 0);
 
-  // Without id-mapped mounts, tasks share one range of host ids.
-  const unenforced = [...(idMapped ? [] : ['id-range']), ...(appArmor.isMissing ? ['apparmor'] : [])];
+  const unenforced = [
+    ...(isRootless ? ['cpu', 'memory', 'disk', 'devices'] : []),
+    // Without id-mapped mounts, tasks share one range of host ids.
+    ...(idMapped ? [] : ['id-range']),
+    ...(appArmor.isMissing ? ['apparmor'] : []),
+  ];
 
   const seals = openSeals(options.logFolder, readers);
-  const disks = createDisks({ hand, run, folder: options.diskFolder, poolSize: options.poolSize });
-  const lowers = createLowers({ hand, run, idMapped, idBase });
+  const diskPlace = { hand, run, folder: options.diskFolder };
+  const disks = isRootless
+    ? createFolderDisks(diskPlace)
+    : createDisks({ ...diskPlace, poolSize: options.poolSize });
+  const lowers = createLowers({ hand, run, idMapped, idBase, idCount: ids.count });
   const images = await openImageRoots({
     folders: options.imageFolders,
     jail: run.jail,
-    idBase: options.idBase,
+    ids,
     isUsed: (digest) =>
       seals.all().some(({ executors }) => executors.some(({ imageDigest }) => imageDigest === digest)),
     forget: (digest) => lowers.forget(digest),
@@ -129,12 +140,15 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     appArmorProfile: appArmor.profile,
     hardLimits: host.hardLimits,
     idBase,
+    idCount: ids.count,
     folder: (container) => {
       const dash = container.lastIndexOf('-');
       return join(seals.folder(container.slice(0, dash)), container.slice(dash + 1));
     },
     readers,
     unenforced,
+    // What overlayfs notes of itself is root's of the host, but for this. Source: overlayfs.rst, "User xattr".
+    overlayOptions: isRootless ? ',userxattr' : '',
   });
 
   // Of an earlier process that was killed: this one maps images itself, and what runs keeps what it has open.
@@ -160,6 +174,7 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       sealed,
       workspace: workspaceFolder(disks, run, slot, trees),
       idBase: idBase(slot),
+      idCount: ids.count,
       hasBegun:
         begun.has(attempt) || executors.some((_, index) => containers.hasBundle(name({ attempt, index }))),
       isAlive: executors.some((_, index) => containers.isAlive(name({ attempt, index }))),
@@ -331,11 +346,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     },
     remove: async (executor) => containers.remove(name(executor)),
     async counters(executor) {
-      const paths = cgroupPaths(version, parent, known(executor));
-      const [oomKills, forksRefused] = [
-        counter(paths.memoryEvents, 'oom_kill'),
-        counter(paths.pidsEvents, 'max'),
-      ];
+      const paths = parent === null ? undefined : cgroupPaths(version, parent, known(executor));
+      const [oomKills, forksRefused] =
+        paths === undefined
+          ? [0, 0]
+          : [counter(paths.memoryEvents, 'oom_kill'), counter(paths.pidsEvents, 'max')];
       const full = await disks.isFull(seals.of(executor.attempt).slot);
       return { oomKills, forksRefused, diskFull: full.bytes, inodesFull: full.inodes };
     },
@@ -364,12 +379,14 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
         await hand
           .run(
             'removing run-time folders',
-            [...(isDelegated() ? [] : cgroupFolders(version, parent)), ...folders].map(step.rmdir),
+            [...(parent === null || isDelegated() ? [] : cgroupFolders(version, parent)), ...folders].map(
+              step.rmdir,
+            ),
           )
           .catch(() => {});
       }
       await hand.close();
-      if (kept.length === 0) await leaveDelegation(run.instance);
+      if (parent !== null && kept.length === 0) await leaveDelegation(run.instance);
     },
   };
 

@@ -19,13 +19,12 @@ export interface MappedImage {
   readonly idBase: number;
 }
 
-const ID_RANGE = 65_536;
-
 export function createLowers(options: {
   hand: Hand;
   run: RunFolders;
   idMapped: boolean;
   idBase: (slot: number) => number;
+  idCount: number;
 }): Lowers {
   const { hand, run } = options;
   /** By slot and digest: the mount's name, and the work of making it. */
@@ -33,7 +32,7 @@ export function createLowers(options: {
 
   async function mountOne(slot: number, image: MappedImage, name: string): Promise<void> {
     const target = join(run.lowers, name);
-    const ids = { from: image.idBase, to: options.idBase(slot), size: ID_RANGE };
+    const ids = { from: image.idBase, to: options.idBase(slot), size: options.idCount };
     await hand.run(`image ${image.digest}`, [
       step.mkdir(target, 0o711, 0, 0),
       options.idMapped

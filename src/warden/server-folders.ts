@@ -1,4 +1,5 @@
 import {
+  accessSync,
   chmodSync,
   closeSync,
   constants,
@@ -16,6 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BulkheadError } from '../errors.ts';
+import { isInUserNamespace } from './host-ids.ts';
 import type { JailPlace } from './jail.ts';
 import type { ServerUser } from './server-user.ts';
 
@@ -85,7 +87,8 @@ function adopt(path: string, user: ServerUser): void {
 
 /**
  * Files that only root writes and that the server reads: readable for its group. Their folders are made here, before the
- * server could make them and have root write into a folder of its own. Throws `config` for a folder of somebody else's.
+ * server could make them and have root write into a folder of its own. In a user namespace, whose ids who writes them from
+ * outside can't give, a file gets its group from the folder. Throws `config` for a folder of somebody else's.
  */
 export function showToServer(files: readonly string[], { gid }: ServerUser): void {
   for (const file of files) {
@@ -102,7 +105,7 @@ export function showToServer(files: readonly string[], { gid }: ServerUser): voi
     }
     if (!isShared) {
       lchownSync(folder, 0, gid);
-      chmodSync(folder, 0o750);
+      chmodSync(folder, isInUserNamespace() ? 0o2750 : 0o750);
     }
     if (!existsSync(file) || lstatSync(file).uid !== 0 || !lstatSync(file).isFile()) continue;
     lchownSync(file, 0, gid);
@@ -115,8 +118,10 @@ export function showToServer(files: readonly string[], { gid }: ServerUser): voi
  * rights of root, a folder such as /etc holds more than was listed. A folder is lent always, since tools such as umoci make
  * files in it that only root may read. Where anybody may look into the folder above, the server sees that too, and with it
  * what is put in the place of what was there. Where a symbolic link is on the way, what it leads to is shown at its own place.
+ * Throws `config` for what who starts the server may not read.
  */
 export function shownToServer(path: string): readonly JailPlace[] {
+  if (existsSync(path)) demandReadable(path);
   const real = existsSync(path) ? realpathSync(path) : path;
   return real === path ? shownAtOnce(path) : [...shownAtOnce(real), ...shownAtOnce(path)];
 }
@@ -131,6 +136,18 @@ function shownAtOnce(path: string): readonly JailPlace[] {
     ...(isParentShown ? [{ how: 'ro', path: parent } as const] : []),
     ...(isLent || !isParentShown ? [{ how: 'lent', path } as const] : []),
   ];
+}
+
+function demandReadable(path: string): void {
+  try {
+    accessSync(path, statSync(path).isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK);
+  } catch (cause) {
+    throw new BulkheadError(
+      'config',
+      `${path} is listed in the configuration, and the user who starts the server may not read it; change its mode or its owner`,
+      { cause },
+    );
+  }
 }
 
 function mayAll(path: string, bits: number): boolean {

@@ -43,15 +43,17 @@ export async function surveyHost(place: {
       })),
     ...loops.map(({ device, file }): Trace => ({ kind: 'loop device', name: device, ...slotOfDisk(file) })),
     ...(await Promise.all(
-      disks.filter((name) => name.endsWith('.img')).map((name) => disk(place.diskFolder, name)),
+      disks.filter((name) => /^\d+(\.img)?$/.test(name)).map((name) => disk(place.diskFolder, name)),
     )),
   ];
 }
 
 async function disk(folder: string, name: string): Promise<Trace> {
   const path = join(folder, name);
-  const { blocks } = await stat(path);
-  return { kind: 'disk', name: path, ...slotOfDisk(name), bytes: blocks * 512 };
+  const found = await stat(path);
+  // What a folder holds would take a while to count.
+  const size = found.isDirectory() ? {} : { bytes: found.blocks * 512 };
+  return { kind: 'disk', name: path, slot: Number.parseInt(name, 10), ...size };
 }
 
 /** Control groups below an instance's that are named as containers are, `TASK-ATTEMPT-EXECUTOR`: others are not the tasks'. */
@@ -75,7 +77,7 @@ function ownerOfMount(path: string): Pick<Trace, 'container' | 'slot'> {
 }
 
 function slotOfDisk(file: string): Pick<Trace, 'slot'> {
-  const slot = /(?:^|\/)(\d+)\.img/.exec(file)?.[1];
+  const slot = /\/(\d+)\.img/.exec(file)?.[1];
   return slot === undefined ? {} : { slot: Number(slot) };
 }
 

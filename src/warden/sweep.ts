@@ -44,6 +44,6 @@ export async function sweepHost(options: {
 const STEPS: Readonly<Record<Exclude<Trace['kind'], 'container'>, (name: string) => step.Step[]>> = {
   mount: (path) => [step.umount(path, step.MNT_DETACH), step.rmdir(path)],
   'loop device': (device) => [step.exec('/sbin/losetup', ['--detach', device])],
-  disk: (path) => [step.unlink(path)],
+  disk: (path) => [step.exec('/bin/rm', ['-rf', '--one-file-system', '--', path])],
   cgroup: (path) => [step.rmdir(path)],
 };

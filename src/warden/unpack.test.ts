@@ -16,14 +16,21 @@ type Folder = Awaited<ReturnType<typeof temporaryFolder>>;
 async function layoutOf(
   folder: Folder,
   ...layers: readonly TarEntry[][]
-): Promise<{ layout: string; digest: string; destination: string; idBase: number; jail: string }> {
+): Promise<{
+  layout: string;
+  digest: string;
+  destination: string;
+  idBase: number;
+  idCount: number;
+  jail: string;
+}> {
   const layout = folder.at('layout');
   const [image] = await writeLayout(layout, [{ names: ['x'], layers }]);
   const digest = image?.digest ?? '';
   await promisify(execFile)('umoci', ['tag', '--image', `${layout}:x`, digest.slice('sha256:'.length)]);
   await Promise.all([mkdir(folder.at('jail')), mkdir(folder.at('roots'))]);
   const destination = folder.at('roots', 'root');
-  return { layout, digest, destination, idBase: ID_BASE, jail: folder.at('jail') };
+  return { layout, digest, destination, idBase: ID_BASE, idCount: 65_536, jail: folder.at('jail') };
 }
 
 it('unpacks under the id map', async () => {
@@ -196,6 +203,7 @@ it.each([
     destination: '/nowhere/root',
     digest: `sha256:${'a'.repeat(64)}`,
     idBase: ID_BASE,
+    idCount: 65_536,
     jail: '/nowhere/jail',
   };
   await expect(unpackImage({ ...sound, ...change }, NEVER)).rejects.toMatchObject({ code: 'warden' });

@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { BulkheadError } from '../errors.ts';
+import { type HostIds, isInUserNamespace } from './host-ids.ts';
 import { spawnJailed, SYSTEM_PLACES } from './jail.ts';
 
 export interface UnpackRequest {
@@ -13,8 +14,9 @@ export interface UnpackRequest {
   readonly digest: string;
   /** The root file system's folder, which must not exist; its parent must. */
   readonly destination: string;
-  /** Id inside + `idBase` = id on this host, for the ids 0 to 65,535. */
+  /** Id inside + `idBase` = id on this host, for the ids below `idCount`. */
   readonly idBase: number;
+  readonly idCount: number;
   /** An empty folder on which umoci's own view of the host is built: the layout, the destination, and no more. */
   readonly jail: string;
 }
@@ -25,7 +27,8 @@ export interface Unpacked {
   readonly files: number;
 }
 
-const ID_COUNT = 65_536;
+/** Of this host's own users; in a user namespace there are none but root. */
+const HOST_IDS = 65_536;
 const MAX_ID = 2 ** 32 - 2;
 const STDERR_BYTES = 64 * 1024;
 /** What env(1) ends with where there is no such command. */
@@ -38,11 +41,11 @@ const NOT_FOUND = 127;
  */
 export async function unpackImage(request: UnpackRequest, signal: AbortSignal): Promise<Unpacked> {
   check(request);
-  const { layout, destination, idBase } = request;
+  const { layout, destination, idBase, idCount } = request;
   const partial = `${destination}.partial`;
   await discardImage(partial);
   try {
-    const map = `0:${idBase}:${ID_COUNT}`;
+    const map = `0:${idBase}:${idCount}`;
     // Relative, since umoci parts path and tag at the first colon.
     const image = `${basename(layout)}:${request.digest.slice('sha256:'.length)}`;
     await runUmoci(
@@ -50,7 +53,7 @@ export async function unpackImage(request: UnpackRequest, signal: AbortSignal): 
       request,
       signal,
     );
-    const unpacked = await settle(partial, idBase);
+    const unpacked = await settle(partial, { base: idBase, count: idCount });
     await syncFileSystem(partial);
     signal.throwIfAborted();
     await rename(partial, destination);
@@ -69,23 +72,24 @@ export async function discardImage(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-function check({ layout, digest, destination, idBase }: UnpackRequest): void {
+function check({ layout, digest, destination, idBase, idCount }: UnpackRequest): void {
   for (const path of [layout, destination]) {
     if (!isAbsolute(path) || path.includes('\0'))
       throw new BulkheadError('warden', `${JSON.stringify(path)} must be an absolute path.`);
   }
   if (!/^sha256:[0-9a-f]{64}$/.test(digest))
     throw new BulkheadError('warden', `${JSON.stringify(digest)} isn't a SHA-256 digest.`);
-  if (!Number.isInteger(idBase) || idBase < ID_COUNT || idBase + ID_COUNT - 1 > MAX_ID) {
+  const least = isInUserNamespace() ? 1 : HOST_IDS;
+  if (!Number.isInteger(idBase) || idBase < least || idBase + idCount - 1 > MAX_ID) {
     throw new BulkheadError(
       'warden',
-      `The id base must be from ${ID_COUNT} to ${MAX_ID - ID_COUNT + 1}, not ${idBase}: ids of this host's own users are below.`,
+      `The id base must be from ${least} to ${MAX_ID - idCount + 1}, not ${idBase}: ids of this host's own users are below.`,
     );
   }
 }
 
 /** What umoci left: takes away device nodes, holds every file to the id range, and counts. */
-async function settle(root: string, idBase: number): Promise<Unpacked> {
+async function settle(root: string, { base, count }: Pick<HostIds, 'base' | 'count'>): Promise<Unpacked> {
   const top = await lstat(root);
   // A layer may say 0700 for the root itself; then no user but uid 0 would get anywhere.
   await chmod(root, (top.mode & 0o7777) | 0o555);
@@ -101,9 +105,9 @@ async function settle(root: string, idBase: number): Promise<Unpacked> {
       }
       if (stat.isDirectory() && stat.uid === 0 && stat.gid === 0) {
         // A folder that no layer lists, made by umoci on the way to a file, as this process and not as the map has it.
-        await chown(path, idBase, idBase);
+        await chown(path, base, base);
         await chmod(path, 0o755);
-      } else if (![stat.uid, stat.gid].every((id) => id >= idBase && id < idBase + ID_COUNT)) {
+      } else if (![stat.uid, stat.gid].every((id) => id >= base && id < base + count)) {
         throw new BulkheadError(
           'image-invalid',
           `${path.slice(root.length)} was unpacked with the owner ${stat.uid}:${stat.gid}, outside the sandbox's ids.`,

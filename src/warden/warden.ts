@@ -84,7 +84,15 @@ export interface SealedExecutor {
   /** What the runtime specification is compiled from, but for what the warden alone decides. */
   readonly spec: Omit<
     ExecutorSpec,
-    'id' | 'rootfs' | 'idBase' | 'binds' | 'init' | 'cgroupParent' | 'appArmorProfile' | 'hardLimits'
+    | 'id'
+    | 'rootfs'
+    | 'idBase'
+    | 'idCount'
+    | 'binds'
+    | 'init'
+    | 'cgroupParent'
+    | 'appArmorProfile'
+    | 'hardLimits'
   >;
   /** Files put into the root file system before the first instruction. */
   readonly files: readonly SeedFile[];

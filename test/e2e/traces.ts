@@ -21,6 +21,6 @@ export async function tracesOfTask(id: string): Promise<string[]> {
 }
 
 /** The same of a server that has ended. */
-export async function tracesOfServer({ folder }: TestServer): Promise<string[]> {
+export async function tracesOfServer({ folder }: Pick<TestServer, 'folder'>): Promise<string[]> {
   return findLeftovers([folder, runFolders('/run/bulkhead', `${folder}/data`).instance]);
 }

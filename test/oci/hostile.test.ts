@@ -1,6 +1,6 @@
 /** Hostile tasks on a real server: each ends with a clear error, and nothing of this host is lost or told. */
 import { globSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TesOutput, TesTask, TesTaskDocument } from '../../src/tes/task.ts';
@@ -24,6 +24,7 @@ let serial = 0;
 
 beforeAll(async () => {
   boxes = await temporaryFolder();
+  await chmod(boxes.path, 0o755);
   await writeBoxLayout(boxes.path);
   server = await startServer({
     images: { layouts: [await busyboxLayout(), boxes.path] },
@@ -41,7 +42,7 @@ afterAll(async () => {
 beforeEach(async () => {
   serial += 1;
   folder = join(server.files, String(serial));
-  await mkdir(folder);
+  await server.makeFolder(folder);
 });
 
 describe('streams', () => {
@@ -123,7 +124,8 @@ describe('outputs', () => {
     const { disks } = runFolders('/run/bulkhead', join(server.folder, 'data'));
     const theirs = join(disks, '*/t/ws/out/file');
     // It is there for who looks from this host.
-    await until(() => globSync(theirs).length === 1, {
+    const seen = await server.seen(theirs);
+    await until(() => globSync(seen).length === 1, {
       what: 'the file of the neighbour',
     });
     const task = await run({

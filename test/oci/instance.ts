@@ -8,6 +8,8 @@ import { createStaging } from '../../src/backends/oci/staging.ts';
 import { createImageProvider } from '../../src/images/provider.ts';
 import { createFileStorage } from '../../src/storage/file.ts';
 import { createStorages } from '../../src/storage/registry.ts';
+import { SHARES } from '../../src/sandbox/controls.ts';
+import { isInUserNamespace } from '../../src/warden/host-ids.ts';
 import { openLocalWarden } from '../../src/warden/local-warden.ts';
 import { runFolders } from '../../src/warden/run-folders.ts';
 import { createConfinedTrees } from '../../src/warden/tree.ts';
@@ -94,7 +96,8 @@ export async function openInstance(
       slots: 8,
       reserved: { cpuCores: 0, memoryBytes: 0, diskBytes: 0 },
       textBytes: 16_384,
-      enforcement: { require_enforced: false, may_be_unenforced: [] },
+      // Without root, what a site then gives up by name.
+      enforcement: { require_enforced: false, may_be_unenforced: isInUserNamespace() ? SHARES : [] },
       now: Date.now,
     });
     return { backend, warden };

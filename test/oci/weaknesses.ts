@@ -257,6 +257,10 @@ function linux(change: (own: RuntimeSpec['linux']) => object): Weakness['weaken'
   return (spec) => ({ ...spec, linux: { ...spec.linux, ...change(spec.linux) } });
 }
 
-function resources(change: (own: RuntimeSpec['linux']['resources']) => object): Weakness['weaken'] {
-  return linux(({ resources: own }) => ({ resources: { ...own, ...change(own) } }));
+function resources(
+  change: (own: NonNullable<RuntimeSpec['linux']['resources']>) => object,
+): Weakness['weaken'] {
+  return linux(({ resources: own }) => ({
+    resources: own === undefined ? own : { ...own, ...change(own) },
+  }));
 }

@@ -20,7 +20,8 @@ const OWN = { uid: ID_BASE, gid: ID_BASE + 65_535 };
 
 function attempt(state: Partial<AttemptState> = {}): AttemptState {
   const sealed = { ...attemptOf('victim-1'), outputs: [OUTPUT] };
-  return { sealed, workspace: '/run/ws', idBase: ID_BASE, hasBegun: false, isAlive: false, ...state };
+  const place = { workspace: '/run/ws', idBase: ID_BASE, idCount: 65_536 };
+  return { sealed, ...place, hasBegun: false, isAlive: false, ...state };
 }
 
 const read = (

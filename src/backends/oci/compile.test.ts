@@ -23,6 +23,7 @@ function spec(profile: keyof typeof PROFILES, changes: Partial<ExecutorSpec> = {
     id: 'task-1-0',
     rootfs: '/run/bulkhead/abc/roots/task-1-0',
     idBase: 1_879_113_728,
+    idCount: 65_536,
     user: { uid: 0, gid: 0, additionalGids: [4] },
     command: ['tool', '--flag', '$(id) `id` ${HOME}'],
     env: ['PATH=/bin'],
@@ -82,7 +83,7 @@ describe('a sandbox as a runtime specification', () => {
       'uts',
     ]);
     expect(linux.uidMappings).toEqual([{ containerID: 0, hostID: 1_879_113_728, size: 65_536 }]);
-    expect(linux.resources.memory).toEqual({ limit: 2 ** 31, swap: 2 ** 31 });
+    expect(linux.resources?.memory).toEqual({ limit: 2 ** 31, swap: 2 ** 31 });
     expect(process.capabilities.ambient).toEqual([]);
     expect(process.capabilities.inheritable).toEqual([]);
     const isMapped = profile === 'mapped-root';

@@ -9,8 +9,10 @@ export interface ExecutorSpec {
   readonly id: string;
   /** Absolute path on the host; the root file system with its writable layer. */
   readonly rootfs: string;
-  /** First of the 65,536 host ids that the container's ids are mapped to. */
+  /** First of the host ids that the container's ids are mapped to. */
   readonly idBase: number;
+  /** How many: 65,536 where the host has them. */
+  readonly idCount: number;
   readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
   readonly command: readonly string[];
   /** `NAME=value`. */
@@ -21,7 +23,8 @@ export interface ExecutorSpec {
   readonly binds: readonly { readonly source: string; readonly destination: string }[];
   /** The static init on the host, bound to `INIT_PATH`. */
   readonly init: string;
-  readonly cgroupParent: string;
+  /** Null where the host lets the warden make no control groups. */
+  readonly cgroupParent: string | null;
   /** An AppArmor profile that the host has loaded; absent: none. */
   readonly appArmorProfile?: string;
   /** The server's own hard limits; asking for more fails without CAP_SYS_RESOURCE. */
@@ -34,8 +37,6 @@ export interface ExecutorSpec {
 
 /** Where the init is found inside; the folder is not part of any image. */
 export const INIT_PATH = '/.bulkhead-init';
-
-const ID_RANGE = 65_536;
 
 /** What this makes of the vocabulary; the rest is refused. A user namespace there is always, also where less was asked for. */
 export const OCI_ABILITIES = {
@@ -94,10 +95,10 @@ export function compile(spec: ExecutorSpec): RuntimeSpec {
     annotations: { 'org.bulkhead.container': spec.id },
     linux: {
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'user', 'cgroup'].map((type) => ({ type })),
-      uidMappings: [{ containerID: 0, hostID: spec.idBase, size: ID_RANGE }],
-      gidMappings: [{ containerID: 0, hostID: spec.idBase, size: ID_RANGE }],
-      cgroupsPath: `${spec.cgroupParent}/${spec.id}`,
-      resources: resources(sandbox),
+      uidMappings: [{ containerID: 0, hostID: spec.idBase, size: spec.idCount }],
+      gidMappings: [{ containerID: 0, hostID: spec.idBase, size: spec.idCount }],
+      cgroupsPath: spec.cgroupParent === null ? '' : `${spec.cgroupParent}/${spec.id}`,
+      ...(spec.cgroupParent === null ? {} : { resources: resources(sandbox) }),
       sysctl: { 'net.ipv4.ip_unprivileged_port_start': '0' },
       seccomp: seccompProfile(sandbox.compat),
       rootfsPropagation: 'private',
@@ -168,12 +169,8 @@ function mounts(spec: ExecutorSpec): Mount[] {
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-    {
-      destination: '/sys/fs/cgroup',
-      type: 'cgroup',
-      source: 'cgroup',
-      options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
-    },
+    // Without one of its own it would show the server's.
+    ...(spec.cgroupParent === null ? [] : [CGROUP_MOUNT]),
     { destination: INIT_PATH, type: 'bind', source: spec.init, options: ['bind', 'ro', 'nosuid', 'nodev'] },
     // Task disks are mounted nosuid, which a user namespace can't take away: a bind without it fails.
     ...spec.binds.map(({ source, destination }) => ({
@@ -185,8 +182,17 @@ function mounts(spec: ExecutorSpec): Mount[] {
   ];
 }
 
-function rlimits({ sandbox: { limits }, hardLimits }: ExecutorSpec): Rlimit[] {
+const CGROUP_MOUNT: Mount = {
+  destination: '/sys/fs/cgroup',
+  type: 'cgroup',
+  source: 'cgroup',
+  options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
+};
+
+function rlimits({ sandbox: { limits }, hardLimits, cgroupParent }: ExecutorSpec): Rlimit[] {
   return [
+    // Counted for each user of each user namespace (Linux 5.14): a container's neighbours are not in it.
+    ...(cgroupParent === null ? [bounded('RLIMIT_NPROC', limits.pids + 1)] : []),
     bounded('RLIMIT_NOFILE', Math.min(limits.openFiles, hardLimits.openFiles)),
     bounded('RLIMIT_CORE', 0),
     bounded('RLIMIT_MEMLOCK', Math.min(limits.memoryBytes, hardLimits.memlockBytes)),
@@ -252,8 +258,9 @@ export interface RuntimeSpec {
     readonly namespaces: readonly { readonly type: string }[];
     readonly uidMappings: readonly IdMapping[];
     readonly gidMappings: readonly IdMapping[];
+    /** Empty: none of its own, and then no `resources`. */
     readonly cgroupsPath: string;
-    readonly resources: Resources;
+    readonly resources?: Resources;
     readonly sysctl: Readonly<Record<string, string>>;
     readonly seccomp: SeccompProfile;
     readonly rootfsPropagation: string;

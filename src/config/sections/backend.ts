@@ -23,7 +23,7 @@ export const backendSection = section('Where tasks run.', {
   ),
   slots: autoOrInteger('How many tasks may run at once; `auto` lets cpu, memory and disk decide.', 1),
   id_base: whole(
-    'First id of the range of host ids that tasks are mapped to. Nothing else on this host may use the range.',
+    'First id of the range of host ids that tasks are mapped to. Nothing else on this host may use the range. Without root, tasks have subordinate ids.',
     1_879_048_192,
     { minimum: 65_536, maximum: 4_294_901_760 },
   ),
@@ -36,7 +36,7 @@ export const backendSection = section('Where tasks run.', {
     'work',
   ),
   run: path(
-    'Mount points of running tasks; mode 0711, never below a private folder. Two servers on one machine need one each.',
+    'Mount points of running tasks; mode 0711, never below a private folder. Two servers on one machine need one each. Without root: mounted over for this server alone, and `/tmp/bulkhead-UID` where the host has no such folder.',
     '/run/bulkhead',
   ),
 });

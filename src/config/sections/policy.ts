@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { CONTROLS } from '../../sandbox/controls.ts';
 import { COMPATS, ISOLATIONS, NETWORK_MODES, PRIVILEGES, ROOT_FILE_SYSTEMS } from '../../sandbox/sandbox.ts';
 import {
   amount,
@@ -147,8 +148,8 @@ export const policySection = section(
       false,
     ),
     may_be_unenforced: list(
-      'Where `require_enforced` is set: the controls that may be missing all the same. `id-range`: a range of host ids for each running task, which needs id-mapped mounts. `apparmor`: the profile of containers, where the kernel has AppArmor.',
-      choice('Name of a control, as in `sandbox_unenforced`.', ['id-range', 'apparmor']),
+      "Controls that may be missing all the same. `cpu`, `memory`, `pids` and `disk`, a task's share of the machine, are missing on hosts without root; where one is and is not named here, the server does not start. `devices`, `id-range` and `apparmor`, the list of devices in the control group, a range of host ids for each running task and the profile of containers where the kernel has AppArmor, matter where `require_enforced` is set.",
+      choice('Name of a control, as in `sandbox_unenforced`.', CONTROLS),
     ),
   },
 );

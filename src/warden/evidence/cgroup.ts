@@ -10,15 +10,20 @@ const CONTROLLERS = ['memory', 'pids', 'cpu', 'devices'] as const;
  * That a process is in the control group of its container, in each hierarchy that limits something, and which limits
  * hold there. Source: cgroups(7); the kernel's cgroup-v1/memory.rst and cgroup-v2.rst.
  */
-export function cgroupReadings(proc: string, spec: RuntimeSpec, cgroups: CgroupPaths): Reading[] {
-  const { memory, cpu, pids } = spec.linux.resources;
+export function cgroupReadings(
+  proc: string,
+  { linux: { cgroupsPath, resources } }: RuntimeSpec,
+  cgroups: CgroupPaths | undefined,
+): Reading[] {
+  if (cgroups === undefined || resources === undefined) return [{ name: 'cgroup', found: "the server's" }];
+  const { memory, cpu, pids } = resources;
   const [limit, swap] = [textOf(cgroups.memoryLimit), textOf(cgroups.swapLimit)];
   const [quota, period] =
     cgroups.version === 1
       ? [textOf(cgroups.cpuQuota), textOf(cgroups.cpuPeriod)]
       : textOf(cgroups.cpuQuota).split(' ');
   return [
-    ...membership(textOf(join(proc, 'cgroup')), spec.linux.cgroupsPath, cgroups.version),
+    ...membership(textOf(join(proc, 'cgroup')), cgroupsPath, cgroups.version),
     { name: 'memory_limit_bytes', found: limit, wanted: String(pageAligned(memory.limit)) },
     {
       name: 'memory_and_swap_limit_bytes',

@@ -13,7 +13,7 @@ export function mountReadings(proc: string, spec: RuntimeSpec): Reading[] {
   const root = mounts.findLast(({ target }) => target === '/');
   const isOwnRoot = root?.device === deviceOf(spec.root.path);
   const binds = spec.mounts.filter(({ type, destination }) => type === 'bind' && destination !== INIT_PATH);
-  const folders = binds.map((bind) => ({ bind, mount: whichShows(mounts, bind.source) }));
+  const folders = binds.map((bind) => ({ bind, mount: whichShows(mounts, proc, bind.source) }));
   const init = mounts.find(({ target }) => target === INIT_PATH);
   const known = new Set([root, init, ...folders.map(({ mount }) => mount)]);
   const hostDevices = new Set(HOST_PLACES.map(deviceOf));
@@ -34,8 +34,7 @@ export function mountReadings(proc: string, spec: RuntimeSpec): Reading[] {
     },
     {
       name: 'mount_init',
-      found:
-        init === undefined ? 'missing' : flags(init) + (isSameFile(proc, spec) ? '' : ' of another file'),
+      found: init === undefined ? 'missing' : flags(init) + (isOwnInit(proc, spec) ? '' : ' of another file'),
       wanted: 'ro nodev nosuid',
     },
     {
@@ -98,23 +97,22 @@ function isUsual(mount: Mount, spec: RuntimeSpec, hostDevices: ReadonlySet<strin
   return asked?.type === type && (!asked.options.includes('ro') || isReadonly(mount));
 }
 
-function whichShows(mounts: readonly Mount[], source: string): Mount | undefined {
+/** The one that has this folder itself as its root, whatever its path in its file system. */
+function whichShows(mounts: readonly Mount[], proc: string, source: string): Mount | undefined {
   const own = deviceOf(source);
-  const [best] = mounts
-    .filter(({ device, root, type }) => {
-      if (device !== own) return false;
-      // The whole of a task's disk has more than the task's folders: only an overlay is made for one folder alone.
-      return root === '/' ? type === 'overlay' : source.endsWith(root);
-    })
-    // A folder may have the path of another one within its own.
-    .toSorted((a, b) => b.root.length - a.root.length);
-  return best;
+  return mounts.findLast(
+    ({ device, target }) => device === own && isSameFile(join(proc, 'root', target), source),
+  );
 }
 
-function isSameFile(proc: string, spec: RuntimeSpec): boolean {
+function isOwnInit(proc: string, spec: RuntimeSpec): boolean {
   const source = spec.mounts.find(({ destination }) => destination === INIT_PATH)?.source ?? '';
+  return isSameFile(join(proc, 'root', INIT_PATH), source);
+}
+
+function isSameFile(one: string, other: string): boolean {
   try {
-    const [inside, outside] = [statSync(join(proc, 'root', INIT_PATH)), statSync(source)];
+    const [inside, outside] = [statSync(one), statSync(other)];
     return inside.dev === outside.dev && inside.ino === outside.ino;
   } catch {
     return false;

@@ -29,6 +29,7 @@ const SPEC = compile({
   id: 'none',
   rootfs: '/nowhere',
   idBase: 1_000_000,
+  idCount: 65_536,
   user: { uid: 0, gid: 0, additionalGids: [] },
   command: ['true'],
   env: [],

@@ -9,10 +9,14 @@ import { isAlive } from './reading.ts';
 
 /**
  * Reads from outside what the kernel enforces on a process that has not run its first instruction, and holds it
- * against the runtime specification. Throws `evidence` naming every control that differs, and `attempt-lost` where
- * somebody killed it in the meantime.
+ * against the runtime specification; without `cgroups`, it has no control group of its own. Throws `evidence` naming every
+ * control that differs, and `attempt-lost` where somebody killed it in the meantime.
  */
-export function observe(pid: number, spec: RuntimeSpec, cgroups: CgroupPaths): Record<string, string> {
+export function observe(
+  pid: number,
+  spec: RuntimeSpec,
+  cgroups: CgroupPaths | undefined,
+): Record<string, string> {
   const proc = join('/proc', String(pid));
   const readings = [
     ...processReadings(proc, spec),

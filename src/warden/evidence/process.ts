@@ -115,6 +115,7 @@ function namespaces(proc: string): Reading[] {
 
 const LIMIT_NAMES: Readonly<Record<string, string>> = {
   RLIMIT_NOFILE: 'Max open files',
+  RLIMIT_NPROC: 'Max processes',
   RLIMIT_CORE: 'Max core file size',
   RLIMIT_MEMLOCK: 'Max locked memory',
   RLIMIT_FSIZE: 'Max file size',

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
+import type { HostIds } from '../host-ids.ts';
 import { discardImage, unpackImage } from '../unpack.ts';
 import type { UnpackedImages, UnpackedSize } from '../unpacked-images.ts';
 import { hasFiles, type ImageRoot, ownerInside } from './folders.ts';
@@ -22,19 +23,20 @@ const RECORD = 'image.json';
 export async function openImageRoots(options: {
   readonly folders: { readonly roots: string; readonly work: string };
   readonly jail: string;
-  readonly idBase: number;
+  readonly ids: HostIds;
   readonly isUsed: (digest: string) => boolean;
   /** Before an image is removed. */
   readonly forget: (digest: string) => Promise<void>;
 }): Promise<ImageRoots> {
-  const { folders, idBase } = options;
+  const { folders, ids } = options;
+  const idBase = ids.base;
   await mkdir(folders.roots, { recursive: true, mode: 0o700 });
   const placeOf = (digest: string): string => join(folders.roots, digest.slice('sha256:'.length));
   const known = new Map<string, UnpackedSize>();
   const unpacking = new Set<string>();
   for (const name of await readdir(folders.roots)) {
     const digest = `sha256:${name}`;
-    const size = /^[0-9a-f]{64}$/.test(name) ? readRecord(placeOf(digest), idBase) : undefined;
+    const size = /^[0-9a-f]{64}$/.test(name) ? readRecord(placeOf(digest), ids) : undefined;
     if (size === undefined) await discardImage(join(folders.roots, name));
     else known.set(digest, size);
   }
@@ -63,12 +65,13 @@ export async function openImageRoots(options: {
             digest: manifest,
             destination: join(making, 'rootfs'),
             idBase,
+            idCount: ids.count,
             jail: options.jail,
           },
           signal,
         );
         const size = { digest, sizeBytes };
-        await writeRecord(making, { ...size, idBase });
+        await writeRecord(making, { ...size, idBase, idMap: ids.map });
         await rename(making, placeOf(digest));
         await syncFolder(folders.roots);
         known.set(digest, size);
@@ -92,7 +95,7 @@ export async function openImageRoots(options: {
       await options.forget(digest);
       await discardImage(trash);
     },
-    imageUser: async ({ digest, user }) => resolveUser(root(digest).rootfs, user),
+    imageUser: async ({ digest, user }) => resolveUser(root(digest).rootfs, user, ids.count),
     async imageFolders({ digest, paths }) {
       const image = root(digest);
       return await Promise.all(
@@ -106,22 +109,30 @@ export async function openImageRoots(options: {
   };
 }
 
-/** Undefined where the image isn't whole, or was unpacked for another id range. */
-function readRecord(place: string, idBase: number): UnpackedSize | undefined {
+/** Undefined where the image isn't whole, or was unpacked for other ids, as where the user was given others. */
+function readRecord(place: string, { base, map }: HostIds): UnpackedSize | undefined {
   const path = join(place, RECORD);
   if (!existsSync(path) || !statSync(join(place, 'rootfs')).isDirectory()) return undefined;
   try {
-    const record: { digest: string; sizeBytes: number; idBase: number } = JSON.parse(
+    const record: { digest: string; sizeBytes: number; idBase: number; idMap?: string } = JSON.parse(
       readFileSync(path, 'utf8'),
     );
-    if (record.idBase !== idBase || record.digest !== `sha256:${basename(place)}`) return undefined;
+    if (
+      record.idBase !== base ||
+      (record.idMap ?? '') !== map ||
+      record.digest !== `sha256:${basename(place)}`
+    )
+      return undefined;
     return { digest: record.digest, sizeBytes: record.sizeBytes };
   } catch {
     return undefined;
   }
 }
 
-async function writeRecord(place: string, record: UnpackedSize & { idBase: number }): Promise<void> {
+async function writeRecord(
+  place: string,
+  record: UnpackedSize & { idBase: number; idMap: string },
+): Promise<void> {
   await using file = await open(join(place, RECORD), 'wx', 0o600);
   await file.writeFile(JSON.stringify(record));
   await file.sync();

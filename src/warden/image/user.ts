@@ -7,15 +7,14 @@ import type { ImageUser } from '../unpacked-images.ts';
 import { placeInside } from './places.ts';
 
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
-const MAX_ID = 65_535;
 
 /**
  * Resolves `user` of an image's config (`''`, `name`, `uid`, `name:group`, `uid:gid`) by the image's own
  * /etc/passwd and /etc/group, as Docker does: no user means root; an unknown number stands for itself with group 0;
  * further groups only where no group is named. The root must not change meanwhile: it is an unpacked image, not
- * a running task's. Throws `image-invalid` for a name that isn't there and for an id over 65,535.
+ * a running task's. Throws `image-invalid` for a name that isn't there and for an id from `idCount` on.
  */
-export async function resolveUser(rootfs: string, user: string): Promise<ImageUser> {
+export async function resolveUser(rootfs: string, user: string, idCount = 65_536): Promise<ImageUser> {
   const [who = '', group, ...rest] = user.split(':');
   if (rest.length > 0) throw unusable(user, 'it has more than one ":"');
   const passwd = (await linesOf(rootfs, '/etc/passwd')).flatMap(parsePasswd);
@@ -38,13 +37,14 @@ export async function resolveUser(rootfs: string, user: string): Promise<ImageUs
       ? []
       : groups.filter(({ members }) => members.includes(account.name));
   for (const id of [uid, gid]) {
-    if (id > MAX_ID) throw unusable(user, `a sandbox has the ids 0 to ${MAX_ID} only, and ${id} is beyond`);
+    if (id >= idCount)
+      throw unusable(user, `a sandbox has the ids 0 to ${idCount - 1} only, and ${id} is beyond`);
   }
   return {
     uid,
     gid,
     additionalGids: [...new Set(additional.map((entry) => entry.gid))].filter(
-      (id) => id !== gid && id <= MAX_ID,
+      (id) => id !== gid && id < idCount,
     ),
     home: account?.home ?? '/',
     name: account?.name,
