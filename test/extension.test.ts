@@ -93,11 +93,14 @@ function plainValue(value: Json): Json {
 }
 
 function example(name: string): { flat: TesTaskDocument; structured: JsonObject } {
-  const read = (file: string): string => readFileSync(join(FOLDER, 'examples', file), 'utf8');
   return {
-    flat: parseTask(JSON.parse(read(`${name}.json`)), { maxContentBytes: 2 ** 20 }),
-    structured: JSON.parse(read(`${name}.structured.json`)),
+    flat: parseTask(JSON.parse(exampleText(`${name}.json`)), { maxContentBytes: 2 ** 20 }),
+    structured: JSON.parse(exampleText(`${name}.structured.json`)),
   };
+}
+
+function exampleText(file: string): string {
+  return readFileSync(join(FOLDER, 'examples', file), 'utf8');
 }
 
 describe('the overlay', () => {
@@ -171,15 +174,15 @@ function flattened(sandbox: Json | undefined, suffix: string): [string, string][
   if (!isObject(sandbox)) return [];
   return Object.entries(sandbox).flatMap(([name, value]): [string, string][] => {
     if (name === 'timeout_seconds')
-      return [[`sandbox_timeout${suffix}`, value === null ? 'none' : `${String(value)}s`]];
+      return [[`sandbox_timeout${suffix}`, value === null ? 'none' : `${textOf(value)}s`]];
     if (name === 'network' && isObject(value)) {
       const { mode, egress } = value;
       const list: [string, string][] = Array.isArray(egress)
         ? [[`sandbox_egress${suffix}`, egress.join(',')]]
         : [];
-      return [[`sandbox_network${suffix}`, String(mode)], ...list];
+      return [[`sandbox_network${suffix}`, textOf(mode)], ...list];
     }
-    return [[`sandbox_${name}${suffix}`, Array.isArray(value) ? value.join(',') : String(value)]];
+    return [[`sandbox_${name}${suffix}`, Array.isArray(value) ? value.join(',') : textOf(value)]];
   });
 }
 
@@ -205,3 +208,7 @@ test('the document names every key, and every value that is a word', () => {
     for (const word of SCALES[field].expectation.replace('one of ', '').split(', '))
       expect(page).toContain(`\`${word}\``);
 });
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
