@@ -24,5 +24,9 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   },
   explain: async (site, document, caller) =>
     (await import('./policy-trial.ts')).tryPolicy(site, document, caller),
+  stoppedLeftovers: async (config, choices) => {
+    const { stoppedLeftovers } = await import('./stopped-leftovers.ts');
+    return stoppedLeftovers(config, choices);
+  },
   version: packageFile.version,
 });

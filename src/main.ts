@@ -12,18 +12,17 @@ import { policyTeller, readPolicyNews } from './policy-news.ts';
 import type { ServeOrigins } from './policy-news.ts';
 import { printable } from './printable.ts';
 import type { ServerStart } from './server-start.ts';
-import { NODE_ARGUMENTS } from './warden-start.ts';
-import { siteRoots } from './site-roots.ts';
 import { releaseStartMemory } from './start-memory.ts';
 import { lockDataFolder } from './store/sqlite/lock.ts';
 import { relayLines } from './telemetry/line-relay.ts';
 import { type LogFile, openLogFile } from './telemetry/log-file.ts';
+import { wardenOptions } from './warden-options.ts';
+import { NODE_ARGUMENTS, type WardenPlace } from './warden-start.ts';
 import { type JailPlace, spawnJailed, SYSTEM_PLACES } from './warden/jail.ts';
-import type { WardenPlace } from './warden-start.ts';
-import { type LocalWarden, openLocalWarden } from './warden/local-warden.ts';
+import { openLocalWarden } from './warden/local-warden.ts';
 import { runFolders } from './warden/run-folders.ts';
 import { prepareServerFolders, shownToServer, showToServer } from './warden/server-folders.ts';
-import { findServerUser, type ServerUser } from './warden/server-user.ts';
+import { findServerUser } from './warden/server-user.ts';
 import { serveWarden } from './warden/wire/service.ts';
 
 const SERVER = fileURLToPath(
@@ -67,7 +66,10 @@ export async function serve(config: Config, origins: ServeOrigins, place: Warden
     accounts.filter((file) => file.startsWith(`${data}/`)),
     user,
   );
-  const warden = await openWarden(config, place, data, user);
+  const warden = await openLocalWarden({
+    ...wardenOptions(config, { data, run: place.run }, user),
+    onLost: endAtOnce,
+  });
   const problem = sharesProblem(config.policy, warden.abilities.unenforced);
   if (problem !== undefined) {
     await warden.close();
@@ -153,28 +155,6 @@ async function exitOf(
 ): Promise<[number | null, NodeJS.Signals | null]> {
   const [code, signal] = await once(server, 'exit');
   return [code, signal];
-}
-
-async function openWarden(
-  config: Config,
-  { run }: WardenPlace,
-  data: string,
-  { gid }: ServerUser,
-): Promise<LocalWarden> {
-  return await openLocalWarden({
-    dataFolder: data,
-    runFolder: run,
-    diskFolder: join(config.backend.work, 'disks'),
-    runtime: config.backend.runtime,
-    appArmor: config.backend.apparmor,
-    idBase: config.backend.id_base,
-    poolSize: config.backend.disk_pool === 'auto' ? 4 : config.backend.disk_pool,
-    logFolder: join(config.backend.work, 'containers'),
-    imageFolders: { roots: join(config.images.store, 'roots'), work: join(config.images.store, 'work') },
-    readers: gid,
-    siteRoots: siteRoots(config),
-    onLost: endAtOnce,
-  });
 }
 
 /**

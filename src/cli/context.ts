@@ -26,7 +26,22 @@ export interface Capabilities {
   readonly restore: (config: Config, request: RestoreRequest) => Promise<RestoreReport>;
   /** Why a task would get what it would get, by a configuration rather than by a server. */
   readonly explain: (site: SitePolicy, document: TesTaskDocument, caller: Principal) => Promise<Explanation>;
+  /** What a stopped server left on this host that none of its open attempts has. */
+  readonly stoppedLeftovers: (
+    config: Config,
+    choices: { readonly remove: boolean },
+  ) => Promise<readonly Leftover[]>;
   readonly version: string;
+}
+
+/** Something that no task owns. */
+export interface Leftover {
+  readonly kind: string;
+  readonly name: string;
+  readonly reason: string;
+  readonly bytes?: number;
+  /** Why it could not be removed. */
+  readonly failure?: string;
 }
 
 export interface RestoreRequest {

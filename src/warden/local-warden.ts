@@ -21,6 +21,7 @@ import { createCrun } from './runtime/crun.ts';
 import { createRunc } from './runtime/runc.ts';
 import type { ReadyDisks } from './ready-disks.ts';
 import { demandSealable, refusal } from './sealing.ts';
+import { forgetSteps, recordSteps } from './orphans.ts';
 import { openSeals } from './seals.ts';
 import * as step from './steps.ts';
 import { surveyHost, type Trace } from './survey.ts';
@@ -95,6 +96,11 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
     ...[run.disks, run.lowers, run.roots, run.jail].map((path) => step.mkdir(path, 0o711, 0, 0)),
     ...[run.runtime, options.diskFolder].map((path) => step.mkdir(path, 0o700, 0, 0)),
     ...[run.exits, options.logFolder].map((path) => step.mkdir(path, 0o750, 0, readers)),
+    ...recordSteps(run, {
+      dataFolder: options.dataFolder,
+      diskFolder: options.diskFolder,
+      runtime: host.runtime.path,
+    }),
   ]);
   const idMapped = await probeIdMappedMounts(hand, run, ids.base);
   const linkedInputs = await probeLinks(hand, run);
@@ -377,12 +383,12 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       if (kept.length === 0) {
         const folders = [run.disks, run.lowers, run.roots, run.runtime, run.exits, run.jail, run.root];
         await hand
-          .run(
-            'removing run-time folders',
-            [...(parent === null || isDelegated() ? [] : cgroupFolders(version, parent)), ...folders].map(
+          .run('removing run-time folders', [
+            ...forgetSteps(run),
+            ...[...(parent === null || isDelegated() ? [] : cgroupFolders(version, parent)), ...folders].map(
               step.rmdir,
             ),
-          )
+          ])
           .catch(() => {});
       }
       await hand.close();

@@ -18,7 +18,7 @@ export async function sweepHost(options: {
   readonly kept: readonly SealedAttempt[];
   readonly run: RunFolders;
   readonly hand: Hand;
-  readonly disks: Disks;
+  readonly disks: Pick<Disks, 'discard'>;
   readonly containers: Pick<Containers, 'remove'>;
 }): Promise<void> {
   const { survey, kept, run, hand, disks, containers } = options;

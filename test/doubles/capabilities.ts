@@ -8,6 +8,7 @@ export function noCapabilities(with_: Partial<Capabilities> = {}): Capabilities 
     accounts: () => Promise.reject(new Error('accounts was called')),
     restore: () => Promise.reject(new Error('restore was called')),
     explain: () => Promise.reject(new Error('explain was called')),
+    stoppedLeftovers: () => Promise.reject(new Error('stoppedLeftovers was called')),
     version: '1.2.3',
     ...with_,
   };
