@@ -353,7 +353,7 @@ sub step_hold {
     my (undef, $pid, $start, $fifo) = @_;
     my ($SEIZE, $CONT, $DETACH, $TRACEEXEC, $EXITKILL, $EVENT_EXEC) = (0x4206, 7, 17, 0x10, 0x100000, 4);
     my ($state, $started) = (stat_fields($pid))[0, 19];
-    defined $started && $started == $start or do { $! = ESRCH; fail("hold $pid") };
+    defined $started && $started == $start or die [ESRCH, "the container's first process is gone"];
     # From here on, who ends before it lets go takes the process with it.
     syscall($SYS{ptrace}, $SEIZE, $pid + 0, 0, $TRACEEXEC | $EXITKILL) == 0
         or fail("ptrace $pid, without which a container of crun can't be read back");

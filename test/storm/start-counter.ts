@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /**
- * How often each container was started, told by the kernel: before a container's first process becomes the init, it asks
- * us. No sandbox can hide a start or add one.
+ * How often each container was started, told by the kernel: before the init of a container executes its command, it asks us.
+ * No sandbox can hide a start or add one.
  */
 export interface StartCounter {
   /** By container: `TASK-ATTEMPT-EXECUTOR`. */
