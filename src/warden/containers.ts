@@ -149,6 +149,7 @@ export function createContainers(options: ContainerOptions) {
         ? undefined
         : cgroupPaths(options.cgroupVersion, options.cgroupParent, container),
     );
+    if (profile !== undefined && runtime.waitsInInit) await demandConfined(pid, profile, BEGIN_TIMEOUT_MS);
     return {
       pid,
       evidence: {
@@ -355,7 +356,7 @@ export function createContainers(options: ContainerOptions) {
       starting.add(container);
       try {
         await runtime.start(container);
-        if (profile !== undefined)
+        if (profile !== undefined && !runtime.waitsInInit)
           await demandConfined(
             Number(await readFile(join(options.folder(container), 'pid'), 'utf8')),
             profile,

@@ -33,6 +33,7 @@ export function createCrun(options: {
   return {
     version,
     command: crunCommand(path, root),
+    waitsInInit: true,
     async settle(container) {
       const first = processOf(container);
       if (first === undefined)

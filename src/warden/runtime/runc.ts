@@ -27,6 +27,7 @@ export function createRunc(options: {
   return {
     version,
     command: [path, '--root', root],
+    waitsInInit: false,
     settle: async () => {},
     /**
      * The FIFO alone doesn't tell: whoever let the process go may have been killed before it removed it. The process does:

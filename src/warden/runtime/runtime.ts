@@ -9,6 +9,8 @@ export interface Runtime {
   readonly version: string;
   /** A program and its first arguments, before the command and its own. */
   readonly command: readonly [program: string, ...args: string[]];
+  /** There it has executed the image's init already, so that what takes hold at that, such as an AppArmor profile, can be read. */
+  readonly waitsInInit: boolean;
   /**
    * Has the first process of a container that was created wait where all that is enforced on it can be read. Nothing of the
    * image runs. Throws `warden` where it can't; then it never will.
