@@ -2,6 +2,7 @@ import { BulkheadError } from '../errors.ts';
 import type { FieldFault } from '../errors.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { TesTaskDocument } from '../tes/task.ts';
+import { readonlyRootFaults } from './readonly-root.ts';
 import { resolve } from './resolution.ts';
 import type { AdmissionRequest } from './resolution.ts';
 
@@ -19,7 +20,8 @@ export interface Admission {
  */
 export function admit(request: AdmissionRequest): Admission {
   const { sandbox, supported, warnings, refusals } = resolve(request);
-  if (refusals.length > 0) throw refused(refusals);
+  const all = [...refusals, ...readonlyRootFaults(request.document, sandbox)];
+  if (all.length > 0) throw refused(all);
   return { sandbox, document: stored(request.document, supported), warnings };
 }
 

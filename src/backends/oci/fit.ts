@@ -3,7 +3,7 @@ import type { TesExecutor, TesTaskDocument } from '../../tes/task.ts';
 import { environment, workdir } from './environment.ts';
 import type { PreparedExecutor } from './handle.ts';
 import type { ImageFacts } from './image-facts.ts';
-import { fieldOfRoot, fieldOfTree, filesInRoot } from './trees.ts';
+import { fieldOfTree } from './trees.ts';
 
 /**
  * Ends a task before anything of it runs that no container could be made for: where an image has a file at a place that
@@ -52,17 +52,6 @@ function assertArguments(
   if (bytes <= MAX_ARGUMENTS_BYTES) return;
   throw invalid(
     `/executors/${index}: command, env and the variables of the image ${executor.image} have ${bytes} bytes together; Linux passes at most ${MAX_ARGUMENTS_BYTES} to a process: send the rest as inputs with content`,
-  );
-}
-
-/** Files in the root itself, where that is read only. Throws `refused` for one that the task would have to make. */
-export function rootFilesOf(document: TesTaskDocument): string[] {
-  const files = filesInRoot(document);
-  const field = fieldOfRoot(document, files);
-  if (field === undefined) return files;
-  throw new BulkheadError(
-    'refused',
-    `${field}: the root folder itself is read only in this sandbox (rootfs: readonly), so that no file can be made in it; choose a path in a folder, such as /data/out`,
   );
 }
 

@@ -2,13 +2,14 @@ import { BulkheadError } from '../../errors.ts';
 import type { ResolvedImage } from '../../images/images.ts';
 import { executorSandbox } from '../../sandbox/executor.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
+import { filesInRoot } from '../../tes/places.ts';
 import type { TesExecutor } from '../../tes/task.ts';
 import type { Attempt } from '../backend.ts';
 import type { OciBackendOptions } from './config.ts';
 import { SPARE_HOME, workdir } from './environment.ts';
 import type { PreparedExecutor } from './handle.ts';
 import type { ImageFacts } from './image-facts.ts';
-import { assertFits, rootFilesOf } from './fit.ts';
+import { assertFits } from './fit.ts';
 import { workspaceTrees } from './trees.ts';
 
 /** Of distroless images: who runs where uid 0 is not wanted. */
@@ -57,7 +58,7 @@ export async function prepareImages(
     );
     const extra = await missingWorkdirs(facts, attempt.document.executors, executors);
     const isReadonly = hasReadonlyRoot(attempt);
-    const rootFiles = isReadonly ? rootFilesOf(attempt.document) : [];
+    const rootFiles = isReadonly ? filesInRoot(attempt.document) : [];
     const writable = isReadonly ? writableFolders(executors) : [];
     const trees = workspaceTrees(attempt.document, [...extra, ...writable], rootFiles);
     await assertFits(facts, attempt.document, executors, trees);

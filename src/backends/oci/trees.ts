@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { BulkheadError } from '../../errors.ts';
+import { outputFolder, placesOf } from '../../tes/places.ts';
 import type { TesTaskDocument } from '../../tes/task.ts';
 
 /**
@@ -14,7 +15,7 @@ export function workspaceTrees(
   rootFiles: readonly string[] = [],
 ): string[] {
   const places = placesOf(document).filter(({ file }) => file === undefined || !rootFiles.includes(file));
-  const wanted = new Set([...places.map(({ folder }) => folder), ...extra.map(normalised)]);
+  const wanted = new Set([...places.map(({ folder }) => folder), ...extra].map(normalised));
   for (const path of wanted) {
     const reserved = RESERVED.find((folder) => path === folder || path.startsWith(`${folder}/`));
     if (reserved !== undefined) {
@@ -31,24 +32,6 @@ export function workspaceTrees(
   return outermost;
 }
 
-/**
- * Files in the root itself that are put there: inputs, and what executors write to their streams. Where the root is read
- * only, each is shared for itself: it couldn't be renamed or removed anyway.
- */
-export function filesInRoot(document: TesTaskDocument): string[] {
-  const files = placesOf(document).flatMap(({ file, folder, field }) =>
-    file !== undefined && folder === '/' && /^\/inputs\/|(stdout|stderr)$/.test(field) ? [file] : [],
-  );
-  return [...new Set(files)];
-}
-
-/** A field of the document that needs more of the root than those files. */
-export function fieldOfRoot(document: TesTaskDocument, files: readonly string[]): string | undefined {
-  return placesOf(document).find(
-    ({ folder, file }) => folder === '/' && (file === undefined || !files.includes(file)),
-  )?.field;
-}
-
 /** A field of the document that makes a folder a shared one. */
 export function fieldOfTree(document: TesTaskDocument, tree: string): string | undefined {
   const { field } = placesOf(document).find(({ folder }) => folder === tree) ?? {};
@@ -56,43 +39,6 @@ export function fieldOfTree(document: TesTaskDocument, tree: string): string | u
   const index = document.executors.findIndex(({ workdir }) => workdir && normalised(workdir) === tree);
   return index < 0 ? undefined : `/executors/${index}/workdir`;
 }
-
-interface Place {
-  /** A JSON pointer. */
-  readonly field: string;
-  readonly folder: string;
-  /** In that folder, where it is a file that is named. */
-  readonly file?: string;
-}
-
-/** What the document names, and the folder that it makes a shared one. */
-function placesOf({ inputs = [], outputs = [], volumes = [], executors }: TesTaskDocument): Place[] {
-  return [
-    ...inputs.map(({ path, type }, at): Place => {
-      const field = `/inputs/${at}/path`;
-      return type === 'DIRECTORY' ? { field, folder: normalised(path) } : fileAt(field, path);
-    }),
-    ...outputs.map(({ path, type }, at): Place => {
-      const field = `/outputs/${at}/path`;
-      if (type !== 'DIRECTORY' && !hasWildcard(path)) return fileAt(field, path);
-      return { field, folder: outputFolder(path, type) };
-    }),
-    ...executors.flatMap((executor, at) =>
-      STREAMS.flatMap((stream) => {
-        const path = executor[stream];
-        return path === undefined ? [] : [fileAt(`/executors/${at}/${stream}`, path)];
-      }),
-    ),
-    ...volumes.map((path, at): Place => ({ field: `/volumes/${at}`, folder: normalised(path) })),
-  ];
-}
-
-function fileAt(field: string, path: string): Place {
-  const file = normalised(path);
-  return { field, folder: posix.dirname(file), file };
-}
-
-const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
 
 /**
  * Folders within the shared ones that a task finds there, though nothing else makes them: volumes, working directories,
@@ -113,17 +59,6 @@ export function contains(tree: string, path: string): boolean {
 }
 
 const RESERVED = ['/proc', '/sys', '/dev'];
-
-function outputFolder(path: string, type: string | undefined): string {
-  const parts = path.split('/');
-  const wild = parts.findIndex(hasWildcard);
-  if (wild >= 0) return normalised(parts.slice(0, wild).join('/') || '/');
-  return normalised(type === 'DIRECTORY' ? path : posix.dirname(path));
-}
-
-function hasWildcard(part: string): boolean {
-  return /[*?[{]/.test(part);
-}
 
 function normalised(path: string): string {
   const clean = posix.normalize(path);
