@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -30,7 +30,8 @@ export interface Controls {
 
 export async function openControls(image: string): Promise<Controls> {
   const folder = await mkdtemp('/run/bulkhead-control-');
-  await chmod(folder, 0o711);
+  // On a host with systemd, /run itself takes setuid files and devices for plain ones.
+  await promisify(execFile)('/bin/mount', ['-t', 'tmpfs', '-o', 'mode=711', 'none', folder]);
   const rootfs = join(folder, 'rootfs');
   await promisify(execFile)('/bin/cp', ['-a', image, rootfs]);
   const parent = folder.replace('/run', '');
@@ -74,6 +75,7 @@ export async function openControls(image: string): Promise<Controls> {
     },
     async close() {
       for (const path of cgroupFolders(cgroupVersion(), parent)) await rmdir(path);
+      await promisify(execFile)('/bin/umount', [folder]);
       await rm(folder, { recursive: true, force: true });
     },
   };
