@@ -94,9 +94,17 @@ function hardLimits(limits: string): ExecutorSpec['hardLimits'] {
   };
 }
 
-/** By trying: kernel, file system and version all have a say. */
-export async function probeIdMappedMounts(hand: Hand, run: RunFolders, idBase: number): Promise<boolean> {
-  const source = join(run.root, 'probe');
+/**
+ * Whether what is in `images` can be shown under other ids. By trying there: kernel and file system both have a say, and
+ * where the run-time folders are is another one (a tmpfs, which learned it in 6.3).
+ */
+export async function probeIdMappedMounts(
+  hand: Hand,
+  run: RunFolders,
+  images: string,
+  idBase: number,
+): Promise<boolean> {
+  const source = join(images, 'probe');
   const target = join(run.root, 'probe-mapped');
   try {
     await hand.run('trying id-mapped mounts', [

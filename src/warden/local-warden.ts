@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAppArmor } from './apparmor.ts';
 import { cgroupFolders, cgroupPaths, cgroupVersion, counter } from './cgroups.ts';
@@ -102,7 +102,8 @@ export async function openLocalWarden(options: WardenOptions): Promise<LocalWard
       runtime: host.runtime.path,
     }),
   ]);
-  const idMapped = await probeIdMappedMounts(hand, run, ids.base);
+  await mkdir(options.imageFolders.roots, { recursive: true, mode: 0o700 });
+  const idMapped = await probeIdMappedMounts(hand, run, options.imageFolders.roots, ids.base);
   const linkedInputs = await probeLinks(hand, run);
   // Slot 0 shares the range of the images on disk, so that without id-mapped mounts every slot can.
   const idBase = (slot: number): number => ids.base + (idMapped ? (slot + 1) * ids.count : 0);

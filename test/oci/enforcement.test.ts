@@ -1,9 +1,11 @@
 /**
- * A host that can't enforce a control, and what a site makes of it. A ramfs can't be id-mapped: where the folders of the
- * run time are on one, tasks share one range of host ids.
+ * A host that can't enforce a control, and what a site makes of it. An overlay can't be id-mapped: where the store of images
+ * is on one, tasks share one range of host ids.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tracesOfServer } from '../e2e/traces.ts';
@@ -13,19 +15,22 @@ import { exits, sh, told } from './tasks.ts';
 
 const LACKING = /does not enforce id-range, .*policy\.require_enforced/;
 
-let run: string;
+let folder: string;
 let server: TestServer;
 
 beforeAll(async () => {
-  run = await mkdtemp('/run/bulkhead-narrow-');
-  await promisify(execFile)('/bin/mount', ['-t', 'ramfs', '-o', 'mode=711', 'none', run]);
-  server = await startServer({ backend: { run, slots: 1 } });
+  folder = await mkdtemp(join(tmpdir(), 'bulkhead-narrow-'));
+  const [lower, upper, work, store] = ['lower', 'upper', 'work', 'store'].map((name) => join(folder, name));
+  for (const path of [lower, upper, work, store]) await mkdir(path ?? '');
+  const layers = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+  await promisify(execFile)('/bin/mount', ['-t', 'overlay', '-o', layers, 'none', store ?? '']);
+  server = await startServer({ images: { store }, backend: { slots: 1 } });
 });
 afterAll(async () => {
   await server.stop();
   expect(await tracesOfServer(server)).toEqual([]);
-  await promisify(execFile)('/bin/umount', [run]);
-  await rm(run, { recursive: true });
+  await promisify(execFile)('/bin/umount', [join(folder, 'store')]);
+  await rm(folder, { recursive: true });
 });
 
 test('what is not enforced is told by name, in the task and whole', async () => {
