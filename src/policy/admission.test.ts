@@ -81,6 +81,12 @@ describe('the size of a task', () => {
     expect(warnings).toEqual([expect.stringContaining('resources.ram_gb: 1e-9')]);
   });
 
+  test('the least that can be enforced is no less than that', () => {
+    expect(admitted({ cpu_cores: 0.01 }).warnings).toEqual([]);
+    const error = refusal({ cpu_cores: 0.005 }, withCeilings({ cpu_cores: 0.001 }));
+    expect(error.fields).toHaveLength(1);
+  });
+
   test('a disk has an inode for every 16 KiB, and never fewer than small files need', () => {
     expect(admitted({ disk_gb: 100 }).sandbox.limits.diskInodes).toBe((100 * GIB) / 16_384);
     expect(admitted({ disk_gb: 0.1 }).sandbox.limits.diskInodes).toBe(16_384);
@@ -151,6 +157,14 @@ describe('backend parameters', () => {
     expect(warnings.join('\n')).toMatch(/VmSize.*\n.*internal_path_prefix/);
   });
 
+  test('supported ones are stored, under one spelling, beside what else there is', () => {
+    const backend_parameters = { Sandbox_Privilege: 'nonroot', vmsize: 'x' };
+    expect(admitted({ ram_gb: 1, backend_parameters }).document.resources).toEqual({
+      ram_gb: 1,
+      backend_parameters: { sandbox_privilege: 'nonroot' },
+    });
+  });
+
   test('unsupported ones are refused where the caller is strict, each by its pointer', () => {
     const error = refusal({ backend_parameters: { 'a/b~c': '1', d: '2' }, backend_parameters_strict: true });
     expect(error.fields.map(({ field }) => field)).toEqual([
@@ -210,6 +224,12 @@ describe('what the host can’t enforce', () => {
   test('refuses the task where the site demands all, beside every other reason', () => {
     const site = { ...DEFAULT_SITE_POLICY, require_enforced: true };
     expect(() => admitted({}, site, MACHINE, [])).not.toThrow();
+    expect(() => admitted({}, site, MACHINE, ['id-range'])).toThrow(
+      /^the task is refused: this host does not enforce id-range/,
+    );
+    expect(() => admitted({ cpu_cores: 5, ram_gb: 9 }, site)).toThrow(
+      'the task is refused: /resources/cpu_cores: asked 5, the limit is 4 (this machine); /resources/ram_gb: asked 9,',
+    );
     const refuse = (): Admission => admitted({ cpu_cores: 5 }, site, MACHINE, ['id-range']);
     expect(refuse).toThrow(/cpu_cores.*does not enforce id-range/);
     expect(refuse).toThrow(expect.objectContaining({ code: 'refused' }));

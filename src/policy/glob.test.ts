@@ -23,6 +23,8 @@ test.each([
   ['aXbXc', 'a*b*c', true],
   ['abcabc', 'a*c*bc', true],
   ['ab', 'a**b', true],
+  ['ab', '*ab*ab*', false],
+  ['abab', '*ab*ab*', true],
   ['a.b', 'a?b', false],
   ['axb', 'a.b', false],
   ['[a]', '[a]', true],

@@ -278,6 +278,8 @@ describe('smuggling', () => {
     ['a long s', '\u017Fandbox_network'],
     ['Cyrillic letters', 'ѕаndbох_network'],
     ['an Armenian n and o', 'saոdbօx_network'],
+    ['a d of another alphabet', 'sanԁbox_network'],
+    ['a b of another alphabet', 'sandƅox_network'],
     ['Greek letters', 'sαndbοχ_network'],
     ['full-width letters', 'ｓａｎｄｂｏｘ＿ｎｅｔｗｏｒｋ'],
     ['mathematical letters', '𝐬𝐚𝐧𝐝𝐛𝐨𝐱_network'],

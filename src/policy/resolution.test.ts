@@ -497,3 +497,86 @@ describe('storage', () => {
     ]);
   });
 });
+
+test('tags count unless the site says otherwise', () => {
+  const task = { tags: { sandbox_rootfs: 'readonly' } };
+  expect(resolved({ task }).sandbox.rootfs).toBe('readonly');
+  expect(problems({ task, site: { tags: false } })).toEqual([
+    expect.stringContaining('/tags/sandbox_rootfs'),
+  ]);
+});
+
+test('a rule that decides the time alone is named', () => {
+  expect(resolved({ rules: [{ id: 'short', defaults: { timeout: 5 } }] }).sandbox.rules).toEqual(['short']);
+});
+
+test('rules look at each size that is asked for, and at the site’s default where none is', () => {
+  const rules = [{ id: 'big', match: { above: { ram_gb: 3, disk_gb: 20 } }, refuse: 'too big' }];
+  expect(problems({ rules, task: { resources: { ram_gb: 4, disk_gb: 21 } } })).toEqual([
+    ': too big (rule big)',
+  ]);
+  expect(problems({ rules, task: { resources: { ram_gb: 4 } } })).toEqual([]);
+  expect(problems({ rules, task: { resources: { disk_gb: 21 } } })).toEqual([]);
+});
+
+test('of two ceilings for the whole task, the tighter holds, whichever executor it comes by', () => {
+  const rules = [
+    { id: 'u', match: { images: ['ubuntu'] }, ceilings: { cpu_cores: 1 } },
+    { id: 'a', match: { images: ['alpine'] }, ceilings: { cpu_cores: 2 } },
+  ];
+  for (const use of [
+    ['ubuntu', 'alpine'],
+    ['alpine', 'ubuntu'],
+    ['alpine', 'ubuntu', 'busybox'],
+  ])
+    expect(problems({ rules, use, task: { resources: { cpu_cores: 1.5 } } })).toEqual([
+      '/resources/cpu_cores: asked 1.5, the ceiling is 1 (rule u: ceilings.cpu_cores)',
+    ]);
+});
+
+describe('a profile with places', () => {
+  const net = {
+    isolation: 'userns',
+    privilege: 'nonroot',
+    network: 'egress',
+    egress: ['a.org:443'],
+    rootfs: 'readonly',
+    compat: [],
+  } as const;
+
+  test('gives them, by default and where it is asked for', () => {
+    const site = { profiles: { net } };
+    expect(resolved({ site, defaults: { profile: 'net' } }).sandbox).toMatchObject({
+      network: 'egress',
+      egress: ['a.org:443'],
+    });
+    const asking = { site: { ...site, ceilings: { profile: 'net' } }, ask: { sandbox_profile: 'net' } };
+    expect(resolved(asking)).toMatchObject({
+      refusals: [],
+      sandbox: { profile: 'net', egress: ['a.org:443'] },
+    });
+    expect(problems({ ...asking, ask: { sandbox_profile: 'net', sandbox_egress: 'b.org:1' } })).toEqual([
+      `${AT}sandbox_egress: asked b.org:1, the ceiling is a.org:443 (policy.ceilings.profile: net)`,
+    ]);
+  });
+});
+
+test('places that are asked for all mean nothing for an executor without a network', () => {
+  const rules = [
+    {
+      id: 'u',
+      match: { images: ['ubuntu'] },
+      ceilings: { network: 'egress' as const, egress: [{ host: 'a.org', port: 443 }] },
+    },
+  ];
+  const ask = { sandbox_egress: 'a.org:443', 'sandbox_network.1': 'none' };
+  const { refusals, sandbox } = resolved({ rules, ask, use: ['ubuntu', 'alpine'] });
+  expect(refusals).toEqual([]);
+  expect([0, 1].map((index) => executorSandbox(sandbox, index).network)).toEqual(['egress', 'none']);
+});
+
+test('what nobody asked for and no sandbox may be is nobody’s field', () => {
+  expect(problems({ defaults: { isolation: 'namespace' } })).toEqual([
+    expect.stringMatching(/^: privilege root-capless needs/),
+  ]);
+});

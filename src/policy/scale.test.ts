@@ -139,6 +139,14 @@ test('each scale says what may be written, and writes it as tasks do', () => {
   expect(AMOUNT.format(0.001)).toBe('0.001');
 });
 
+test('of an amount that may be broken, the fraction is read', () => {
+  expect(amount('a number', Number.isFinite).parse('1.25')).toBe(1.25);
+});
+
+test('no words are written as a word of their own', () => {
+  expect(SUBSET.parse('none')).toEqual([]);
+});
+
 test('lists are written once each, in the order of their scale', () => {
   expect(SUBSET.parse('c,a')).toEqual(['a', 'c']);
   expect(ALLOW_LIST.parse('b.org:1,a.org:1,b.org:1')).toEqual([

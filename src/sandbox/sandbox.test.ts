@@ -29,6 +29,9 @@ test('every built-in profile is legal', () => {
 test.each([
   ['uid 0 without a user namespace', { isolation: 'namespace' }, /host root/],
   ['root-mapped without a user namespace', { isolation: 'namespace', privilege: 'root-mapped' }, /host root/],
+  ['an isolation that is none', { isolation: 'vm' }, /^isolation is "vm", not one of microvm/],
+  ['a privilege that is none', { privilege: 'root' }, /^privilege is "root", not one of nonroot/],
+  ['a root file system that is none', { rootfs: 'host' }, /^rootfs is "host", not one of readonly/],
   ['a word that is none', { network: 'host' }, /network is "host", not one of none, egress, open/],
   ['an unknown compatibility', { compat: ['ptrace', 'sys_admin'] }, /compat is "sys_admin"/],
   ['no cpu', { limits: { ...STANDARD.limits, cpuCores: 0 } }, /cpuCores is 0/],
