@@ -14,7 +14,7 @@ import {
 import { readdir } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFolders } from '../../src/warden/run-folders.ts';
@@ -250,6 +250,18 @@ describe('what stays of the operator’s', () => {
   });
 });
 
+describe('code that the warden runs', () => {
+  it('is none that the server can write: neither the program, nor Node, nor what Node has compiled of it', async () => {
+    const [, cache] = /(?:^|\0)NODE_COMPILE_CACHE=([^\0]+)/.exec(textOf(`/proc/${server.pid}/environ`)) ?? [];
+    const folders = [join(import.meta.dirname, '../../src'), dirname(process.execPath), cache ?? '/usr/lib'];
+    for (const folder of folders) expect(await inServer(writeTo(folder))).toMatch(/EROFS|ENOENT|EACCES/);
+  });
+
+  it('control: its own can be written by it', async () => {
+    expect(await inServer(writeTo(join(server.folder, 'data', 'compile-cache')))).toBe(null);
+  });
+});
+
 /** On a connection of its own, as the server asks for a tree. */
 async function askedForTree(request: unknown): Promise<unknown> {
   return await inServer(`
@@ -261,6 +273,10 @@ async function askedForTree(request: unknown): Promise<unknown> {
     for await (const part of socket) said += part;
     return JSON.parse(said.replace(/^[0-9]+:/, '').replace(/,$/, ''));
   `);
+}
+
+function writeTo(folder: string): string {
+  return `const { writeFileSync } = await load('node:fs'); writeFileSync(${JSON.stringify(join(folder, 'planted'))}, '')`;
 }
 
 function shell(command: string): string {
