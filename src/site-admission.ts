@@ -1,7 +1,8 @@
 import type { ExecutorSpec } from './backends/oci/compile.ts';
 import { compile, OCI_ABILITIES } from './backends/oci/compile.ts';
-import type { BackendSpecs } from './http/policy-options.ts';
+import type { BackendSpecs, SpecBackend } from './http/policy-options.ts';
 import { imageNames } from './image-names.ts';
+import { kubernetesObjects } from './kubernetes-example.ts';
 import { admit } from './policy/admission.ts';
 import type { Admission } from './policy/admission.ts';
 import { explain } from './policy/explanation.ts';
@@ -21,7 +22,7 @@ export interface SiteAdmission {
   admit(document: TesTaskDocument, principal: Principal): Admission;
   explain(document: TesTaskDocument, principal: Principal): Explanation;
   overview(principal: Principal): Overview;
-  specs(document: TesTaskDocument, sandbox: Sandbox): BackendSpecs;
+  specs(document: TesTaskDocument, sandbox: Sandbox, backend: SpecBackend): BackendSpecs;
 }
 
 export interface Site {
@@ -35,13 +36,19 @@ export function createSiteAdmission({ policy, machine, unenforced }: Site): Site
     admit: (document, principal) => admit(requestFor(document, principal)),
     explain: (document, principal) => explain(requestFor(document, principal)),
     overview: (principal) => overview(policy.current, principal),
-    specs: (document, sandbox) => ({
+    specs: (document, sandbox, backend) =>
+      backend === 'kubernetes' ? kubernetesObjects(document, sandbox) : ociSpecs(document, sandbox),
+  };
+
+  function ociSpecs(document: TesTaskDocument, sandbox: Sandbox): BackendSpecs {
+    return {
       specs: document.executors.map((_, index) => compile(exampleSpec(document, sandbox, index))),
       unknown: UNKNOWN.flatMap((pointer) =>
         document.executors.map((_, index) => `/specs/${index}${pointer}`),
       ),
-    }),
-  };
+      unenforced,
+    };
+  }
 
   function requestFor(document: TesTaskDocument, principal: Principal): AdmissionRequest {
     return {

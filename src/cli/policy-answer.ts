@@ -15,6 +15,7 @@ export interface ExplanationAnswer {
   readonly refusals: readonly { readonly field: string; readonly problem: string }[];
   readonly warnings: readonly string[];
   readonly specs?: readonly unknown[];
+  readonly unenforced?: readonly string[];
 }
 
 export interface FieldAnswer {

@@ -11,14 +11,20 @@ export interface PolicyOptions {
   /** Throws `image-reference` and `config`. */
   readonly explain: (document: TesTaskDocument, principal: Asker) => Explanation;
   readonly overview: (principal: Asker) => Overview;
-  /** For each executor, what the backend would make of it. */
-  readonly specs: (document: TesTaskDocument, sandbox: Sandbox) => BackendSpecs;
+  /** What a backend would make of a task. Throws `invalid` for what it can't make. */
+  readonly specs: (document: TesTaskDocument, sandbox: Sandbox, backend: SpecBackend) => BackendSpecs;
 }
 
+export const SPEC_BACKENDS = ['oci', 'kubernetes'] as const;
+export type SpecBackend = (typeof SPEC_BACKENDS)[number];
+
 export interface BackendSpecs {
+  /** `oci`: for each executor, the runtime's specification; `kubernetes`: the objects. */
   readonly specs: readonly object[];
   /** JSON pointers of what only the start decides. */
   readonly unknown: readonly string[];
+  /** Controls that the backend can't enforce, by name. */
+  readonly unenforced: readonly string[];
 }
 
 /** Whom it is about. */

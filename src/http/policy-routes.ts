@@ -7,7 +7,8 @@ import { parseTask } from '../tes/parse-task.ts';
 import { callerOf } from './identity.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { isOperator } from './operator.ts';
-import type { Asker, BackendSpecs, PolicyOptions } from './policy-options.ts';
+import { SPEC_BACKENDS } from './policy-options.ts';
+import type { Asker, BackendSpecs, PolicyOptions, SpecBackend } from './policy-options.ts';
 import { EXPLAIN_ROUTE, POLICY_ROUTE } from './policy-schema.ts';
 import type { policyExplanation, policyOverview } from './policy-schema.ts';
 import { sandboxView } from './sandbox-view.ts';
@@ -31,15 +32,15 @@ export function policyRoutes(app: FastifyInstance, policy: PolicyOptions, conten
   // Two colons are one that isn't the beginning of a parameter.
   app.post<{ Querystring: Query }>('/policy::explain', { schema: EXPLAIN_ROUTE }, async (request) => {
     const asker = askerOf(request, policy.operators);
-    const wantsSpecs = backendOf(request.query.backend) !== undefined;
+    const backend = backendOf(request.query.backend);
     const document = parseTask(request.body, { maxContentBytes: contentBytes });
     const explanation = policy.explain(document, asker);
     return {
       ...explanationView(asker, explanation),
       // Of a task that is refused, nothing would be made.
-      ...(wantsSpecs &&
+      ...(backend !== undefined &&
         explanation.isAdmitted &&
-        withoutReadonly(policy.specs(document, explanation.sandbox))),
+        withoutReadonly(policy.specs(document, explanation.sandbox, backend))),
     } satisfies ExplanationAnswer;
   });
   refuseOtherMethods(app, '/policy', ['GET']);
@@ -60,9 +61,10 @@ function askerOf(request: FastifyRequest<{ Querystring: Query }>, operators: rea
   return { subject: as === undefined ? caller.subject : textOf('as', as), groups: textsOf('group', group) };
 }
 
-function backendOf(value: unknown): 'oci' | undefined {
-  if (value === undefined || value === 'oci') return value;
-  throw wrong('backend', `is ${JSON.stringify(value)}, and this server's is oci`);
+function backendOf(value: unknown): SpecBackend | undefined {
+  const found = SPEC_BACKENDS.find((backend) => backend === value);
+  if (value === undefined || found !== undefined) return found;
+  throw wrong('backend', `is ${JSON.stringify(value)}, not one of ${SPEC_BACKENDS.join(', ')}`);
 }
 
 function textsOf(name: string, value: unknown): string[] {
@@ -82,7 +84,7 @@ function wrong(name: string, problem: string): BulkheadError {
 function explanationView(
   { subject, groups }: Asker,
   explanation: Explanation,
-): Omit<ExplanationAnswer, 'specs' | 'unknown'> {
+): Omit<ExplanationAnswer, 'specs' | 'unknown' | 'unenforced'> {
   const { isAdmitted, sandbox, task, executors, refusals, warnings } = explanation;
   return {
     admitted: isAdmitted,
@@ -134,6 +136,10 @@ function overviewView({ subject, groups }: Asker, overview: Overview): OverviewA
   };
 }
 
-function withoutReadonly({ specs, unknown }: BackendSpecs): { specs: object[]; unknown: string[] } {
-  return { specs: [...specs], unknown: [...unknown] };
+function withoutReadonly({
+  specs,
+  unknown,
+  unenforced,
+}: BackendSpecs): Pick<ExplanationAnswer, 'specs' | 'unknown' | 'unenforced'> {
+  return { specs: [...specs], unknown: [...unknown], unenforced: [...unenforced] };
 }

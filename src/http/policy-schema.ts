@@ -1,4 +1,5 @@
 import { Type } from '../tes/schema.ts';
+import { SPEC_BACKENDS } from './policy-options.ts';
 import { sandboxAnswer } from './sandbox-schema.ts';
 
 /** What the routes of the policy take and answer, for the document and for serialising. */
@@ -50,7 +51,8 @@ export const policyExplanation = Type.Object(
     warnings: Type.Array(Type.String()),
     specs: Type.Optional(
       Type.Array(Type.Unsafe<object>({ type: 'object', additionalProperties: true }), {
-        description: 'For each executor, what the backend would make.',
+        description:
+          'What the backend would make: for each executor a runtime specification, or the objects of a cluster.',
       }),
     ),
     unknown: Type.Optional(
@@ -58,6 +60,9 @@ export const policyExplanation = Type.Object(
         description:
           'Parts of `specs` that only the start decides, as JSON pointers; what stands there is an example.',
       }),
+    ),
+    unenforced: Type.Optional(
+      Type.Array(Type.String(), { description: 'Controls that this backend can’t enforce, by name.' }),
     ),
   },
   { $id: 'policyExplanation' },
@@ -128,7 +133,10 @@ export const EXPLAIN_ROUTE = {
       Type.Array(Type.String(), { description: "With `as`: that caller's groups. May be repeated." }),
     ),
     backend: Type.Optional(
-      Type.Enum(['oci'], { type: 'string', description: 'Also what this backend would make of it.' }),
+      Type.Enum([...SPEC_BACKENDS], {
+        type: 'string',
+        description: 'Also what this backend would make of it, whichever the server has.',
+      }),
     ),
   }),
   response: { 200: { $ref: 'policyExplanation#' } },

@@ -5,6 +5,7 @@ import { DEFAULT_SITE_POLICY } from '../../src/policy/site.ts';
 import type { Rule, SitePolicy } from '../../src/policy/site.ts';
 import { createSiteAdmission } from '../../src/site-admission.ts';
 import { admissionRequest } from '../doubles/site.ts';
+import { schemaProblems } from '../kubernetes/openapi.ts';
 import { startRig, TASK } from './rig.ts';
 import type { Answer, Rig } from './rig.ts';
 
@@ -160,6 +161,39 @@ describe('the explanation of a task', () => {
     expect(answer.unknown).toContain('/specs/0/process/user');
     expect(JSON.parse((await explain('', ASKING, 'ann')).text)).not.toHaveProperty('specs');
     expect(JSON.parse((await explain('?backend=oci', ASKING, 'eve')).text)).not.toHaveProperty('specs');
+  });
+
+  test('has what a cluster would be given, whichever backend the server has', async () => {
+    const answer: { specs: { kind: string }[]; unknown: string[]; unenforced: string[] } = JSON.parse(
+      (await explain('?backend=kubernetes', ASKING, 'ann')).text,
+    );
+    expect(answer.specs.map(({ kind }) => kind)).toEqual([
+      'Namespace',
+      'NetworkPolicy',
+      'NetworkPolicy',
+      'Pod',
+    ]);
+    expect(answer.specs).toMatchObject([
+      { metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'baseline' } } },
+      { spec: { podSelector: {}, egress: [] } },
+      { spec: { egress: [] } },
+      {
+        spec: {
+          hostUsers: false,
+          initContainers: [{}, { securityContext: { allowPrivilegeEscalation: true } }],
+        },
+      },
+    ]);
+    expect(schemaProblems('Pod', answer.specs[3])).toEqual([]);
+    expect(answer.unenforced).toContain('pids');
+    expect(answer.unknown).toContain('/specs/3/metadata/name');
+  });
+
+  test('says what no Pod can spell', async () => {
+    const task = { ...TASK, inputs: [{ content: 'x', path: '/file' }] };
+    const { status, text } = await explain('?backend=kubernetes', task, 'ann');
+    expect(status).toBe(400);
+    expect(text).toContain('on a cluster, no file of a task can stand in the root itself');
   });
 
   test.each([

@@ -27,7 +27,7 @@ export function addPolicyExplain(policy: Command, context: Context): void {
       .argument('<file>', 'a TES task as JSON; `-` reads standard input')
       .option('--as <subject>', 'as another caller; for operators')
       .option('--group <name>', 'as a member of this group; for operators; may be repeated', collect, [])
-      .option('--backend <name>', 'also print what this backend would make for each executor: oci'),
+      .option('--backend <name>', 'also print what this backend would make of it: oci, kubernetes'),
   )
     .addHelpText(
       'after',
@@ -59,7 +59,17 @@ function queryOf({ as, group, backend }: Options): string {
 }
 
 function view(answer: ExplanationAnswer): string {
-  const { admitted, subject, groups, task, executors, refusals, warnings, specs = [] } = answer;
+  const {
+    admitted,
+    subject,
+    groups,
+    task,
+    executors,
+    refusals,
+    warnings,
+    specs = [],
+    unenforced = [],
+  } = answer;
   const who = `${subject}${groups.length === 0 ? '' : ` (${groups.join(', ')})`}`;
   return [
     `${admitted ? 'admitted' : 'refused'} for ${printable(who)}\n`,
@@ -76,10 +86,16 @@ function view(answer: ExplanationAnswer): string {
         fieldTable(fields),
       ].join(''),
     ),
-    ...specs.map(
-      (spec, index) => `\nruntime spec of executor ${index}\n${JSON.stringify(spec, undefined, 2)}\n`,
-    ),
+    ...specs.map((spec, index) => `\n${titleOf(spec, index)}\n${JSON.stringify(spec, undefined, 2)}\n`),
+    unenforced.length === 0 ? '' : `\nnot enforced there: ${printable(unenforced.join(', '))}\n`,
   ].join('');
+}
+
+/** Kubernetes' objects say what they are. */
+function titleOf(spec: unknown, index: number): string {
+  const isNamed =
+    typeof spec === 'object' && spec !== null && 'kind' in spec && typeof spec.kind === 'string';
+  return isNamed ? printable(String(spec.kind)) : `runtime spec of executor ${index}`;
 }
 
 function fieldTable(fields: readonly FieldAnswer[]): string {
