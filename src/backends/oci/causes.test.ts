@@ -42,9 +42,11 @@ describe('what an exit means', () => {
     'Temporary failure resolving deb.debian.org',
     'socket.gaierror: [Errno -3] Temporary failure in name resolution',
     'connect: Network is unreachable',
-  ])('%s: the sandbox has no network, and says so where that is so', (stderr) => {
+  ])('%s: the task has no network, which is told where that is so', (stderr) => {
     const failed = { ...exit({ exitCode: 1 }), stderr: `${stderr}\n` };
-    expect(explain(failed).causes).toEqual([expect.stringContaining('sandbox has no network')]);
+    expect(explain(failed).causes).toEqual([
+      expect.stringContaining('the task has no network (sandbox_network=none)'),
+    ]);
     expect(explain({ ...failed, sandbox: { ...sandbox, network: 'open' } }).causes).toEqual([]);
     expect(explain({ ...failed, exit: exit({ exitCode: 0 }).exit }).causes).toEqual([]);
   });

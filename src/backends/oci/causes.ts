@@ -28,10 +28,6 @@ const NO_SPACE_LEFT = 'No space left on device';
 /** EMFILE in the words of the C libraries: glibc's, and musl's. */
 const TOO_MANY_OPEN_FILES = /Too many open files|No file descriptors available/;
 
-/** What the usual tools say where a name has no address, and where an address can't be reached. */
-const NO_NETWORK =
-  /bad address|[Cc]ould not resolve|[Tt]emporary failure (in name resolution|resolving)|Name or service not known|[Nn]etwork is unreachable|getaddrinfo (ENOTFOUND|EAI_AGAIN)/;
-
 /**
  * What an executor's exit means: the code as a shell reports it, and one line for each thing that the sandbox, not the
  * command, had a part in. Pure.
@@ -61,10 +57,6 @@ export function explain(ending: Ending): { exitCode: number; causes: string[]; s
     exit.exitCode !== 0 &&
       TOO_MANY_OPEN_FILES.test(said) &&
       `stderr tells of too many open files: a process may have ${limits.openFiles} at once (policy.defaults.open_files)`,
-    exit.exitCode !== 0 &&
-      sandbox.network === 'none' &&
-      NO_NETWORK.test(ending.stderr) &&
-      'stderr tells of a name or an address that was not reached: this sandbox has no network (sandbox_network); name what is needed as an input with a URL',
     exit.exitCode === 128 + SIGSYS &&
       !ending.killed &&
       'ended by SIGSYS: a system call of another architecture; 32-bit and x32 programs do not run here',

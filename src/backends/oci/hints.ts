@@ -43,7 +43,7 @@ const NO_ACCESS = /Permission denied(?! \()|\bEACCES\b/;
 const READ_ONLY = /Read-only file system|\bEROFS\b/;
 const NO_SYSTEM_CALL = /Function not implemented|\bENOSYS\b/;
 const NO_NETWORK =
-  /Network (?:is )?unreachable|Connection refused|No route to host|could(?: not|n't) resolve|failure in name resolution|Name or service not known|bad address|unable to resolve host|unknown host|\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH)\b/i;
+  /Network (?:is )?unreachable|Connection refused|No route to host|could(?: not|n't) resolve|failure (?:in name resolution|resolving)|Name or service not known|bad address|unable to resolve host|unknown host|\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH)\b/i;
 
 /** Programs of system administration, by the name that stands before their message. */
 const FOR_NOBODY =
