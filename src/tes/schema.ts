@@ -60,7 +60,7 @@ export interface ObjectSchema<P extends Properties> extends Schema<ObjectOf<P>> 
 }
 
 type Properties = Readonly<Record<string, Schema>>;
-interface Optional {
+export interface Optional {
   readonly [OPTIONAL]: true;
 }
 
