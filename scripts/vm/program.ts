@@ -14,12 +14,17 @@ export async function program(
   limits: ProgramLimits,
 ): Promise<void> {
   const child = spawn(command, argv, {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...limits.env },
     timeout: limits.timeoutMs,
     killSignal: 'SIGKILL',
   });
-  const [said] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  const [told, complained] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  const said = told + complained;
   if (child.exitCode === 0) return;
   const how = child.exitCode ?? `${child.signalCode} after at most ${limits.timeoutMs / 1000} s`;
   throw new Error(`${command} ended with ${how}:\n${said.trim().split('\n').slice(-15).join('\n')}`);
