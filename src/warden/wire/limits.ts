@@ -3,14 +3,14 @@
  * is sent. A real server stays far below; where it might not, it waits for its turn (`remote.ts`).
  */
 
-/** Of one message. The largest is an attempt, made of one request body, which has 8 MiB. */
-export const MAX_MESSAGE_BYTES = 16 * 2 ** 20;
+/** Of one message. The largest is an attempt of thousands of executors, made of one request body of 8 MiB. */
+export const MAX_MESSAGE_BYTES = 32 * 2 ** 20;
 
 /** Members and items in one message: what is small as text can be large in memory, 32 bytes for `[],`. */
 export const MAX_MESSAGE_VALUES = 1_000_000;
 
 /** Of messages that haven't come whole, on all connections, by the lengths that they say; and of requests under way. */
-export const MAX_HELD_BYTES = 4 * MAX_MESSAGE_BYTES;
+export const MAX_HELD_BYTES = 2 * MAX_MESSAGE_BYTES;
 
 /** Connections at once: the server's own, and those on which a tree of files is being asked for. */
 export const MAX_CONNECTIONS = 256;
