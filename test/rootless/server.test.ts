@@ -168,7 +168,9 @@ describe('a server', () => {
     process.kill(keeper, 'SIGKILL');
     await until(async () => (await processesWith(mark)).length === 0, { what: 'the end of the task' });
     await server.leave('SIGKILL');
-    expect(await tracesOfServer(server)).toEqual([]);
+    await until(async () => (await tracesOfServer(server)).length === 0, {
+      what: 'the end of all that ran there',
+    });
     await server.serveAgain();
     const ended = await server.ended(id);
     expect(ended.state).toBe('SYSTEM_ERROR');
@@ -177,6 +179,32 @@ describe('a server', () => {
     await until(async () => (await readdir(join(server.folder, 'data/work/disks'))).length === 0, {
       what: 'the folders of tasks to be gone',
     });
+  });
+});
+
+describe('where the host has no folder for mounts, and a file that is listed is the user’s alone', () => {
+  it('tasks run, and what speaks HTTP reads a copy of the file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'bulkhead-test-'));
+    await chmod(folder, 0o755);
+    const secrets = join(folder, 'auth.json');
+    await writeFile(secrets, '{"auths":{}}', { mode: 0o600 });
+    await chown(secrets, user.uid, user.gid);
+    const server = await startServer(
+      { backend: { run: join(folder, 'missing') }, images: { auth_file: secrets } },
+      user,
+    );
+    expect((await server.run({ executors: [sh(['true'])] })).state).toBe('COMPLETE');
+    // Whoever cleans up /tmp by age leaves alone what is locked.
+    const lock = ['--nonblock', '--exclusive', `/tmp/bulkhead-${user.uid}`, '/bin/true'];
+    await expect(promisify(execFile)('/usr/bin/flock', lock)).rejects.toMatchObject({ code: 1 });
+    const seen = `/proc/${await httpProcess(server)}/root${secrets}`;
+    expect(await readFile(seen, 'utf8')).toBe('{"auths":{}}');
+    const { uid, mode } = await stat(seen);
+    expect([uid, mode & 0o777]).toEqual([first + 65_535, 0o400]);
+    await server.stop();
+    expect(await tracesOfServer(server)).toEqual([]);
+    await promisify(execFile)('/usr/bin/flock', lock);
+    await rm(folder, { recursive: true });
   });
 });
 

@@ -26,6 +26,7 @@ my ($MS_NOSUID, $MS_NODEV, $MS_NOEXEC, $MS_REC, $MS_SLAVE) = (2, 4, 8, 0x4000, 0
 my ($PR_SET_PDEATHSIG, $PR_SET_DUMPABLE, $SIGKILL) = (1, 4, 9);
 my $KEEPER_END_SECONDS = 10;
 my $nothing = "\0";
+my $place;
 
 die "x86_64 only\n" unless (POSIX::uname())[4] eq 'x86_64';
 my ($folder, $run, @rest) = @ARGV;
@@ -194,6 +195,8 @@ sub prepare {
     POSIX::setsid();
     call('mount', $nothing, path('/'), $nothing, $MS_REC | $MS_SLAVE, 0);
     call('mount', path('proc'), path('/proc'), path('proc'), $MS_NOSUID | $MS_NODEV | $MS_NOEXEC, 0);
+    # What cleans a /tmp leaves alone what is locked; removed, the folder would take the mount on it along. Source: tmpfiles.d(5).
+    flock $place, LOCK_SH if sysopen $place, $run, O_RDONLY | O_DIRECTORY;
     call('mount', path('tmpfs'), path($run), path('tmpfs'), $MS_NOSUID | $MS_NODEV, path('mode=711'));
     chdir '/' or die "/: $!\n";
 }
