@@ -108,6 +108,20 @@ describe('policy explain', () => {
     );
   });
 
+  test('prints what a cluster would be given, each object by its kind, and what it would not enforce', async () => {
+    const task = await file('task.json', { executors: TASK.executors });
+    const at = ['--server', rig.address, '--backend', 'kubernetes'];
+    const { code, out } = await bulkhead('policy', 'explain', ...at, task);
+    expect(code).toBe(0);
+    expect([...out.matchAll(/^(\w+)\n\{$/gm)].map(([, kind]) => kind)).toEqual([
+      'Namespace',
+      'NetworkPolicy',
+      'NetworkPolicy',
+      'Pod',
+    ]);
+    expect(out).toMatch(/\nnot enforced there: .*seccomp-profile, pids, .*network-node\n$/);
+  });
+
   test('does nothing to a terminal, whatever is in the task', async () => {
     const task = await file('task.json', { ...TASK, tags: { 'sandbox_\u001b[2J': 'x' } });
     const { out } = await bulkhead('policy', 'explain', '--server', rig.address, task);
