@@ -520,6 +520,7 @@ sub step_launch {
         dup2(fileno $input, 0);
         dup2(fileno $writers[0], 1);
         dup2(fileno $writers[1], 2);
+        umask 022;
         %ENV = (PATH => '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE => $passed);
         exec { $conmon[0] } @conmon or _exit(127);
     }

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cgroupFolders, cgroupVersion } from './cgroups.ts';
 import { cgroupParent } from './delegation.ts';
-import { runFolders } from './run-folders.ts';
+import { runFolders, type RunFolders } from './run-folders.ts';
 import { ownLoopDevices, ownMounts } from './traces.ts';
 
 /** Something of an instance that stands on the host. */
@@ -24,7 +24,7 @@ export async function surveyHost(place: {
 }): Promise<readonly Trace[]> {
   const run = runFolders(place.runFolder, place.dataFolder);
   const [containers, cgroups, mounts, loops, disks] = await Promise.all([
-    names(run.runtime),
+    containersOf(run),
     taskCgroups(cgroupParent(run.instance)),
     ownMounts(run.root),
     ownLoopDevices(place.diskFolder),
@@ -46,6 +46,15 @@ export async function surveyHost(place: {
       disks.filter((name) => /^\d+(\.img)?$/.test(name)).map((name) => disk(place.diskFolder, name)),
     )),
   ];
+}
+
+/** By what the runtime knows, and by what a removal that was cut short leaves: exit codes and mount points. */
+async function containersOf(run: RunFolders): Promise<string[]> {
+  const [known, exits, roots] = await Promise.all([run.runtime, run.exits, run.roots].map(names));
+  const named = [...(exits ?? []), ...(roots ?? [])].flatMap(
+    (name) => /^(.+-\d+-\d+)(?:\.done)?$/.exec(name)?.[1] ?? [],
+  );
+  return [...new Set([...(known ?? []), ...named])];
 }
 
 async function disk(folder: string, name: string): Promise<Trace> {

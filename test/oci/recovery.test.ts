@@ -1,7 +1,7 @@
 /** What the backend finds again of an attempt, and what it calls lost, on real containers. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -176,6 +176,20 @@ test('what a runtime left behind that was killed before it wrote about it is end
     const { instance: name } = runFolders(RUN_FOLDER, instance.folder);
     const parent = `${cgroupParent(name)}/${executor.attempt}-0`;
     expect(cgroupFolders(cgroupVersion(), parent)).toEqual([]);
+  });
+});
+
+test('a sweep takes what a removal that was cut short has left, and is told of it', async () => {
+  const run = runFolders(RUN_FOLDER, instance.folder);
+  const name = 'a-task-that-ended-1-0';
+  const left = [join(run.exits, name), join(run.exits, `${name}.done`), join(run.roots, name)];
+  await Promise.all(left.map((path, at) => (at < 2 ? writeFile(path, '0') : mkdir(path))));
+  await withAttempt('runOn', async (handle, attempt) => {
+    await instance.backend.start(handle, attempt, 0);
+    await instance.backend.sweep([handle]);
+    expect(left.filter((path) => existsSync(path))).toEqual([]);
+    expect(existsSync(exitsFile(handle, '.done'))).toBe(true);
+    expect(await isGone(handle)).toBe(false);
   });
 });
 
