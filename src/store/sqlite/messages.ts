@@ -114,12 +114,17 @@ export interface TaskRow {
   readonly owner: string;
   readonly state: TesState;
   readonly createdAt: number;
-  readonly sandbox: string;
-  readonly warnings: string;
+  readonly admission: AdmissionRow;
   /** Absent with MINIMAL. */
   readonly document?: string;
   readonly contents: readonly ContentBody[];
   readonly attempts: readonly AttemptInput[];
+}
+
+/** One object for all tasks of an answer that were admitted alike: it goes between the threads once, and is parsed once. */
+export interface AdmissionRow {
+  readonly sandbox: string;
+  readonly warnings: string;
 }
 
 export interface QueuedRow {

@@ -1,7 +1,7 @@
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import type { AttemptRecord, ExecutorRecord, NewTask, QueuedTask, TaskRecord } from '../store.ts';
 import { documentSha256, indexedTags, joinDocument, parseText, splitDocument } from './document.ts';
-import type { AttemptInput, CreateInput, QueuedRow, TaskRow, TextBody } from './messages.ts';
+import type { AdmissionRow, AttemptInput, CreateInput, QueuedRow, TaskRow, TextBody } from './messages.ts';
 
 /** A new task as the database takes it. */
 export function toCreateInput(task: NewTask): CreateInput {
@@ -34,7 +34,23 @@ export function toAttemptInput({ number, systemLogs, executors, ...rest }: Attem
   return { number, body: JSON.stringify({ ...rest, executors: slim }), texts };
 }
 
-export function toTaskRecord(row: TaskRow): TaskRecord {
+/** Tasks of one answer that were admitted alike share what is parsed of it. */
+export function toTaskRecords(rows: readonly TaskRow[]): TaskRecord[] {
+  const admissions = new Map<AdmissionRow, Admission>();
+  return rows.map((row) => {
+    const admission = admissions.get(row.admission) ?? parseAdmission(row.admission);
+    admissions.set(row.admission, admission);
+    return toTaskRecord(row, admission);
+  });
+}
+
+type Admission = Pick<TaskRecord, 'sandbox' | 'warnings'>;
+
+function parseAdmission({ sandbox, warnings }: AdmissionRow): Admission {
+  return { sandbox: parseSandbox(sandbox), warnings: parseStrings(warnings) };
+}
+
+function toTaskRecord(row: TaskRow, { sandbox, warnings }: Admission): TaskRecord {
   return {
     id: row.id,
     sequence: row.sequence,
@@ -42,8 +58,8 @@ export function toTaskRecord(row: TaskRow): TaskRecord {
     state: row.state,
     createdAt: row.createdAt,
     document: row.document === undefined ? { executors: [] } : joinDocument(row.document, row.contents),
-    sandbox: parseSandbox(row.sandbox),
-    warnings: parseStrings(row.warnings),
+    sandbox,
+    warnings,
     attempts: row.attempts.map(toAttemptRecord),
   };
 }

@@ -3,7 +3,7 @@ import type { ListQuery, Store } from '../store.ts';
 import { Channel } from './channel.ts';
 import type { ListInput, ReadOperations, WriteOperations } from './messages.ts';
 import { fromPageToken, toPageToken } from './page-token.ts';
-import { toAttemptInput, toCreateInput, toQueuedTask, toTaskRecord } from './record.ts';
+import { toAttemptInput, toCreateInput, toQueuedTask, toTaskRecords } from './record.ts';
 
 export interface SqliteStoreOptions {
   /** The database file; its folder must exist. */
@@ -62,12 +62,12 @@ function compose(
     },
     async get(id, { owner, view }) {
       const row = await reader.call('get', { id, view, ...(owner === undefined ? {} : { owner }) });
-      return row === undefined ? undefined : toTaskRecord(row);
+      return toTaskRecords(row === undefined ? [] : [row])[0];
     },
     async list(query) {
       const { tasks, nextBefore } = await reader.call('list', toListInput(query));
       return {
-        tasks: tasks.map(toTaskRecord),
+        tasks: toTaskRecords(tasks),
         ...(nextBefore === undefined ? {} : { nextPageToken: toPageToken(nextBefore) }),
       };
     },
@@ -100,7 +100,7 @@ function compose(
       return (await reader.call('queued', { limit, afterSequence })).map(toQueuedTask);
     },
     async active() {
-      return (await reader.call('active', undefined)).map(toTaskRecord);
+      return toTaskRecords(await reader.call('active', undefined));
     },
     async events(id) {
       return reader.call('events', { id });

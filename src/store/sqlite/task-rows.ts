@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { TesView } from '../../tes/task.ts';
-import type { AttemptInput, ContentBody, TaskRow, TextBody } from './messages.ts';
+import type { AdmissionRow, AttemptInput, ContentBody, TaskRow, TextBody } from './messages.ts';
 import { toState } from './row.ts';
 
 /**
@@ -29,6 +29,7 @@ export function prepareTaskRows(
     const attempts = view === 'MINIMAL' ? new Map<number, Row[]>() : selectAttempts(page);
     const contents = view === 'FULL' ? selectContents(page) : new Map<number, Row[]>();
     const texts = view === 'FULL' ? selectTexts(page) : new Map<number, Row[]>();
+    const admissions = new Map<string, AdmissionRow>();
     return selectTasks.all(page).map((row) => {
       const sequence = Number(row['sequence']);
       const document = documents.get(sequence)?.[0];
@@ -38,17 +39,18 @@ export function prepareTaskRows(
         owner: String(row['owner']),
         state: toState(row['state']),
         createdAt: Number(row['created_at']),
-        sandbox: String(row['sandbox']),
-        warnings: String(row['warnings']),
+        admission: admissionOf(row, admissions),
         ...(document === undefined ? {} : { document: String(document['body']) }),
-        contents: (contents.get(sequence) ?? []).map(toContent),
-        attempts: toAttempts(attempts.get(sequence) ?? [], texts.get(sequence) ?? []),
+        contents: contents.get(sequence)?.map(toContent) ?? NONE,
+        attempts: toAttempts(attempts.get(sequence) ?? NONE, texts.get(sequence) ?? NONE),
       };
     });
   };
 }
 
 type Row = Record<string, unknown>;
+/** One for all: what goes between threads costs by the object. */
+const NONE: never[] = [];
 
 /** All rows of some tasks in one of the tables that belong to a task, by the task. */
 function prepareBySequence(
@@ -92,11 +94,22 @@ function sizeOf(table: string): string {
   return `(SELECT coalesce(sum(octet_length(body)), 0) FROM ${table} WHERE sequence = page.value)`;
 }
 
+/** Of the rows of one answer, those that are alike share one, but for few that differ by their warnings alone. */
+function admissionOf(row: Row, known: Map<string, AdmissionRow>): AdmissionRow {
+  const [sandbox, warnings] = [String(row['sandbox']), String(row['warnings'])];
+  const alike = known.get(sandbox);
+  if (alike?.warnings === warnings) return alike;
+  const admission = { sandbox, warnings };
+  known.set(sandbox, admission);
+  return admission;
+}
+
 function toContent(row: Row): ContentBody {
   return { input: Number(row['input']), body: String(row['body']) };
 }
 
 function toAttempts(attempts: readonly Row[], texts: readonly Row[]): AttemptInput[] {
+  if (attempts.length === 0) return NONE;
   return attempts
     .map(({ number, body }) => ({
       number: Number(number),
