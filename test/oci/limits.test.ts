@@ -101,7 +101,7 @@ describe.concurrent('a bomb ends at its limit', () => {
     await submit('memory');
     expect(await ended('memory')).toMatchObject({ state: 'EXECUTOR_ERROR' });
     expect((await exits('memory'))[0]).toBe(137);
-    expect(await logs('memory')).toMatch(/out of memory: 1 process was killed at the limit of 0\.06 GiB/);
+    expect(await logs('memory')).toMatch(/out of memory: 1 process was killed at the limit of 0\.0625 GiB/);
     expect(await logs('memory')).toContain('and the executor ended as by SIGKILL');
     expect(await result('memory')).toBe('the tool ended with 137\n');
   });
