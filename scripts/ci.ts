@@ -21,6 +21,7 @@ const CHECKS: readonly Check[] = [
   { name: 'format', command: ['npm', 'run', '--silent', 'format:check'] },
   { name: 'boundaries', command: ['npm', 'run', '--silent', 'boundaries'] },
   { name: 'dead code', command: ['npm', 'run', '--silent', 'deadcode'] },
+  { name: 'package', command: ['npm', 'run', '--silent', 'build'] },
   // Cgroup v2, systemd and AppArmor, which the machine may not have: in a virtual one.
   { name: 'host smoke test', command: ['npm', 'run', '--silent', 'test:hosts:smoke'] },
 ];

@@ -7,12 +7,12 @@ import { runCommandLine } from './cli/program.ts';
  */
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   serve: async (config, origins) => {
-    (await import('./warden-start.ts')).becomeWarden(config, origins);
-    return await (await import('./main.ts')).serve(config, origins, config.backend);
+    (await import('./compose/warden-start.ts')).becomeWarden(config, origins);
+    return await (await import('./compose/main.ts')).serve(config, origins, config.backend);
   },
   doctor: async () => {
-    const start = (await import('./doctor-start.ts')).startDoctor();
-    return typeof start === 'string' ? await (await import('./main.ts')).doctor(start) : start;
+    const start = (await import('./compose/doctor-start.ts')).startDoctor();
+    return typeof start === 'string' ? await (await import('./compose/main.ts')).doctor(start) : start;
   },
   accounts: async ({ auth }) => {
     const { createAccounts } = await import('./auth/accounts.ts');
@@ -23,9 +23,9 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
     return restoreDatabase({ ...request, dataFolder: data, now: new Date() });
   },
   explain: async (site, document, caller) =>
-    (await import('./policy-trial.ts')).tryPolicy(site, document, caller),
+    (await import('./compose/policy-trial.ts')).tryPolicy(site, document, caller),
   stoppedLeftovers: async (config, choices) => {
-    const { stoppedLeftovers } = await import('./stopped-leftovers.ts');
+    const { stoppedLeftovers } = await import('./compose/stopped-leftovers.ts');
     return stoppedLeftovers(config, choices);
   },
   version: packageFile.version,

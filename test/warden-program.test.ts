@@ -32,7 +32,7 @@ async function packagesOf(module: string): Promise<string[]> {
 
 describe('the program with privilege', () => {
   test('loads no code of others', async () => {
-    expect(await packagesOf('../src/main.ts')).toEqual([]);
+    expect(await packagesOf('../src/compose/main.ts')).toEqual([]);
     // What tells of packages does where there are some.
     expect(await packagesOf('../src/http/server.ts')).toContain('fastify');
   });

@@ -2,7 +2,7 @@ import type { IRegularForbiddenRuleType } from 'dependency-cruiser';
 
 /**
  * Who may import whom, as ARCHITECTURE.md says it: tes ← sandbox ← policy ← engine and the ports ← adapters ←
- * http, cli ← main. Unit tests may import what they like; nothing may import them.
+ * http, cli ← compose. Unit tests may import what they like; nothing may import them.
  */
 export function forbiddenImports(): IRegularForbiddenRuleType[] {
   return [
@@ -32,9 +32,13 @@ export function forbiddenImports(): IRegularForbiddenRuleType[] {
         to: { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|events|timers|timers/promises)$' },
       },
     ),
-    rule('not-main', 'main.ts puts the server together: only programs import it, and nothing imports those', {
-      from: { path: '^src/', pathNot: [TESTS, '^src/(bulkhead|warden-process)\\.ts$'] },
-      to: { path: '^src/(main|bulkhead|warden-process|server)\\.ts$' },
+    rule('not-main', 'compose/ puts the programs together: only the command line imports it, lazily', {
+      from: { path: '^src/', pathNot: [TESTS, '^src/(bulkhead\\.ts$|compose/)'] },
+      to: { path: '^src/(bulkhead\\.ts$|compose/)' },
+    }),
+    rule('not-programs', 'programs of their own are imported by nothing', {
+      from: { path: '^src/', pathNot: TESTS },
+      to: { path: '^src/(bulkhead|compose/(warden-process|config-process|server))\\.ts$' },
     }),
     rule('not-tests', 'the program imports neither tests nor scripts', {
       from: { path: '^src/', pathNot: TESTS },

@@ -1,4 +1,4 @@
-import { imageNames } from '../../src/image-names.ts';
+import { imageNames } from '../../src/compose/image-names.ts';
 import type { AdmissionRequest, Principal } from '../../src/policy/resolution.ts';
 import { DEFAULT_SITE_POLICY } from '../../src/policy/site.ts';
 import { ISOLATIONS, NETWORK_MODES } from '../../src/sandbox/sandbox.ts';

@@ -3,7 +3,7 @@ import type { Principal } from '../../src/auth/authenticator.ts';
 import { admit } from '../../src/policy/admission.ts';
 import { DEFAULT_SITE_POLICY } from '../../src/policy/site.ts';
 import type { Rule, SitePolicy } from '../../src/policy/site.ts';
-import { createSiteAdmission } from '../../src/site-admission.ts';
+import { createSiteAdmission } from '../../src/compose/site-admission.ts';
 import { admissionRequest } from '../doubles/site.ts';
 import { schemaProblems } from '../kubernetes/openapi.ts';
 import { startRig, TASK } from './rig.ts';

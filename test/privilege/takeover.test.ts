@@ -228,9 +228,9 @@ describe('what stays of the operator’s', () => {
   });
 
   it('is no inspector, which anybody of this host could open by a signal and have any code run', async () => {
-    const [program = 0] = (await processesWith(join(import.meta.dirname, '../../src/server.ts'))).filter(
-      (pid) => textOf(`/proc/${pid}/mountinfo`).includes(` ${server.folder}/data `) && isNode(pid),
-    );
+    const [program = 0] = (
+      await processesWith(join(import.meta.dirname, '../../src/compose/server.ts'))
+    ).filter((pid) => textOf(`/proc/${pid}/mountinfo`).includes(` ${server.folder}/data `) && isNode(pid));
     for (const pid of [server.pid, program]) process.kill(pid, 'SIGUSR1');
     // It has had its signal once it answers.
     expect(await asked('hasDisk', { attempt })).toMatchObject({ answer: true });

@@ -1,5 +1,5 @@
-import type { Config } from './config/schema.ts';
-import { tellFailure } from './failure.ts';
+import type { Config } from '../config/schema.ts';
+import { tellFailure } from '../failure.ts';
 import { serve } from './main.ts';
 import type { ServeOrigins } from './policy-news.ts';
 import { WARDEN_CONFIG, type WardenPlace } from './warden-start.ts';

@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { EnforcementPolicy } from './policy/enforcement.ts';
-import type { SitePolicy } from './policy/site.ts';
+import type { EnforcementPolicy } from '../policy/enforcement.ts';
+import type { SitePolicy } from '../policy/site.ts';
 import type { PolicyMessage } from './policy-news.ts';
-import type { Logger } from './telemetry/logger.ts';
+import type { Logger } from '../telemetry/logger.ts';
 
 /** The site's policy as it is now. Whoever decides something takes it once, and decides all by the same. */
 export interface PolicySource extends EnforcementPolicy {

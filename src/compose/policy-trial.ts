@@ -1,10 +1,10 @@
-import { OCI_ABILITIES } from './backends/oci/compile.ts';
+import { OCI_ABILITIES } from '../backends/oci/compile.ts';
 import { imageNames } from './image-names.ts';
-import { explain } from './policy/explanation.ts';
-import type { Explanation } from './policy/explanation.ts';
-import type { Principal } from './policy/resolution.ts';
-import type { SitePolicy } from './policy/site.ts';
-import type { TesTaskDocument } from './tes/task.ts';
+import { explain } from '../policy/explanation.ts';
+import type { Explanation } from '../policy/explanation.ts';
+import type { Principal } from '../policy/resolution.ts';
+import type { SitePolicy } from '../policy/site.ts';
+import type { TesTaskDocument } from '../tes/task.ts';
 
 /** Large enough for all that a policy could say of sizes: where its cases are tried is not where it counts. */
 const ANY_MACHINE = { cpuCores: 2 ** 20, memoryBytes: 2 ** 60, diskBytes: 2 ** 60 };

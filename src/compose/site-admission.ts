@@ -1,20 +1,20 @@
-import type { ExecutorSpec } from './backends/oci/compile.ts';
-import { compile, OCI_ABILITIES } from './backends/oci/compile.ts';
-import type { BackendSpecs, SpecBackend } from './http/policy-options.ts';
+import type { ExecutorSpec } from '../backends/oci/compile.ts';
+import { compile, OCI_ABILITIES } from '../backends/oci/compile.ts';
+import type { BackendSpecs, SpecBackend } from '../http/policy-options.ts';
 import { imageNames } from './image-names.ts';
 import { kubernetesObjects } from './kubernetes-example.ts';
-import { admit } from './policy/admission.ts';
-import type { Admission } from './policy/admission.ts';
-import { explain } from './policy/explanation.ts';
-import type { Explanation } from './policy/explanation.ts';
-import { overview } from './policy/overview.ts';
-import type { Overview } from './policy/overview.ts';
-import type { AdmissionRequest, Principal } from './policy/resolution.ts';
-import type { Machine } from './policy/resolve-task.ts';
-import type { SitePolicy } from './policy/site.ts';
-import { executorSandbox } from './sandbox/executor.ts';
-import type { Sandbox } from './sandbox/sandbox.ts';
-import type { TesTaskDocument } from './tes/task.ts';
+import { admit } from '../policy/admission.ts';
+import type { Admission } from '../policy/admission.ts';
+import { explain } from '../policy/explanation.ts';
+import type { Explanation } from '../policy/explanation.ts';
+import { overview } from '../policy/overview.ts';
+import type { Overview } from '../policy/overview.ts';
+import type { AdmissionRequest, Principal } from '../policy/resolution.ts';
+import type { Machine } from '../policy/resolve-task.ts';
+import type { SitePolicy } from '../policy/site.ts';
+import { executorSandbox } from '../sandbox/executor.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { TesTaskDocument } from '../tes/task.ts';
 
 /** What a site with the `oci` backend says to a task, by its policy as it is when it is asked. */
 export interface SiteAdmission {

@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { Config } from './config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import type { ServeOrigins } from './policy-news.ts';
 import {
   enteringCommand,
   enteringEnvironment,
   namespaceFolder,
   rootlessRun,
-} from './warden/rootless/enter.ts';
+} from '../warden/rootless/enter.ts';
 
 /** Where the warden works. */
 export interface WardenPlace {

@@ -3,27 +3,27 @@ import { existsSync, mkdirSync, realpathSync, write as writeTo } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { DoctorReport } from './cli/doctor-report.ts';
-import type { Config } from './config/schema.ts';
-import { BulkheadError } from './errors.ts';
-import { tellFailure } from './failure.ts';
-import { sharesProblem } from './policy/enforcement.ts';
+import type { DoctorReport } from '../cli/doctor-report.ts';
+import type { Config } from '../config/schema.ts';
+import { BulkheadError } from '../errors.ts';
+import { tellFailure } from '../failure.ts';
+import { sharesProblem } from '../policy/enforcement.ts';
 import { policyTeller, readPolicyNews } from './policy-news.ts';
 import type { ServeOrigins } from './policy-news.ts';
-import { printable } from './printable.ts';
+import { printable } from '../printable.ts';
 import type { ServerStart } from './server-start.ts';
-import { releaseStartMemory } from './start-memory.ts';
-import { lockDataFolder } from './store/sqlite/lock.ts';
-import { relayLines } from './telemetry/line-relay.ts';
-import { type LogFile, openLogFile } from './telemetry/log-file.ts';
+import { releaseStartMemory } from '../start-memory.ts';
+import { lockDataFolder } from '../store/sqlite/lock.ts';
+import { relayLines } from '../telemetry/line-relay.ts';
+import { type LogFile, openLogFile } from '../telemetry/log-file.ts';
 import { wardenOptions } from './warden-options.ts';
 import { NODE_ARGUMENTS, type WardenPlace } from './warden-start.ts';
-import { type JailPlace, spawnJailed, SYSTEM_PLACES } from './warden/jail.ts';
-import { openLocalWarden } from './warden/local-warden.ts';
-import { runFolders } from './warden/run-folders.ts';
-import { prepareServerFolders, shownToServer, showToServer } from './warden/server-folders.ts';
-import { findServerUser } from './warden/server-user.ts';
-import { serveWarden } from './warden/wire/service.ts';
+import { type JailPlace, spawnJailed, SYSTEM_PLACES } from '../warden/jail.ts';
+import { openLocalWarden } from '../warden/local-warden.ts';
+import { runFolders } from '../warden/run-folders.ts';
+import { prepareServerFolders, shownToServer, showToServer } from '../warden/server-folders.ts';
+import { findServerUser } from '../warden/server-user.ts';
+import { serveWarden } from '../warden/wire/service.ts';
 
 const SERVER = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './server.ts' : './server.js', import.meta.url),
@@ -33,7 +33,7 @@ const DOCTOR = { idBase: 1_879_048_192, runtime: 'auto', appArmor: 'auto' };
 
 /** Finds out what this host can enforce, by trying, in folders below one that is there. */
 export async function doctor(runFolder: string): Promise<DoctorReport> {
-  const { examineHost } = await import('./warden/doctor.ts');
+  const { examineHost } = await import('../warden/doctor.ts');
   return { checks: await examineHost({ ...DOCTOR, runFolder }) };
 }
 

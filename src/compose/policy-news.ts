@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import type { ConfigOrigins } from './config/load.ts';
-import type { Config } from './config/schema.ts';
-import type { SitePolicy } from './policy/site.ts';
+import type { ConfigOrigins } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import type { SitePolicy } from '../policy/site.ts';
 
 /** Where a server's configuration came from, apart from its environment and working directory, which it keeps. */
 export type ServeOrigins = Pick<ConfigOrigins, 'file' | 'flags'>;

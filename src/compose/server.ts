@@ -1,45 +1,45 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import packageFile from '../package.json' with { type: 'json' };
-import type { Authenticator } from './auth/authenticator.ts';
-import { createBasicAuthenticator } from './auth/basic.ts';
-import { createBearerAuthenticator } from './auth/bearer.ts';
-import { createCompositeAuthenticator } from './auth/composite.ts';
-import { createNoneAuthenticator } from './auth/none.ts';
-import type { Backend } from './backends/backend.ts';
-import { createOciBackend } from './backends/oci/backend.ts';
-import { createStaging } from './backends/oci/staging.ts';
-import type { Config } from './config/schema.ts';
-import { sitePolicy } from './config/site-policy.ts';
-import { BulkheadError } from './errors.ts';
-import { tellFailure } from './failure.ts';
-import { createEngine } from './engine/service.ts';
-import { bodyRoomBytes } from './http/body-room.ts';
-import { createHttpServer } from './http/server.ts';
-import type { ImageProvider, ImageUsage } from './images/images.ts';
-import { createImageProvider } from './images/provider.ts';
+import packageFile from '../../package.json' with { type: 'json' };
+import type { Authenticator } from '../auth/authenticator.ts';
+import { createBasicAuthenticator } from '../auth/basic.ts';
+import { createBearerAuthenticator } from '../auth/bearer.ts';
+import { createCompositeAuthenticator } from '../auth/composite.ts';
+import { createNoneAuthenticator } from '../auth/none.ts';
+import type { Backend } from '../backends/backend.ts';
+import { createOciBackend } from '../backends/oci/backend.ts';
+import { createStaging } from '../backends/oci/staging.ts';
+import type { Config } from '../config/schema.ts';
+import { sitePolicy } from '../config/site-policy.ts';
+import { BulkheadError } from '../errors.ts';
+import { tellFailure } from '../failure.ts';
+import { createEngine } from '../engine/service.ts';
+import { bodyRoomBytes } from '../http/body-room.ts';
+import { createHttpServer } from '../http/server.ts';
+import type { ImageProvider, ImageUsage } from '../images/images.ts';
+import { createImageProvider } from '../images/provider.ts';
 import { openOperations } from './operations.ts';
-import { SUPPORTED_PARAMETERS } from './policy/parameter-key.ts';
+import { SUPPORTED_PARAMETERS } from '../policy/parameter-key.ts';
 import { followPolicy } from './policy-source.ts';
 import type { PolicySource } from './policy-source.ts';
-import { createFileStorage } from './storage/file.ts';
+import { createFileStorage } from '../storage/file.ts';
 import type { ServerStart } from './server-start.ts';
 import { serviceDescription } from './service-description.ts';
 import { createSiteAdmission } from './site-admission.ts';
 import { siteRoots } from './site-roots.ts';
-import { releaseStartMemory } from './start-memory.ts';
-import { deferredStorage } from './storage/deferred.ts';
-import { createStorages } from './storage/registry.ts';
-import { DATABASE_NAME } from './store/sqlite/name.ts';
-import { openSqliteStore } from './store/sqlite/sqlite.ts';
-import { createLogger, type Logger } from './telemetry/logger.ts';
-import { observedBackend } from './telemetry/observed-backend.ts';
-import { observedStore } from './telemetry/observed-store.ts';
-import { Recorder } from './telemetry/recorder.ts';
-import { createConfinedTrees } from './warden/tree.ts';
-import type { Warden } from './warden/warden.ts';
-import { connectWarden, type RemoteWarden } from './warden/wire/remote.ts';
+import { releaseStartMemory } from '../start-memory.ts';
+import { deferredStorage } from '../storage/deferred.ts';
+import { createStorages } from '../storage/registry.ts';
+import { DATABASE_NAME } from '../store/sqlite/name.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { observedBackend } from '../telemetry/observed-backend.ts';
+import { observedStore } from '../telemetry/observed-store.ts';
+import { Recorder } from '../telemetry/recorder.ts';
+import { createConfinedTrees } from '../warden/tree.ts';
+import type { Warden } from '../warden/warden.ts';
+import { connectWarden, type RemoteWarden } from '../warden/wire/remote.ts';
 
 /** Exit code where the warden ended first. */
 const WARDEN_LOST = 70;
@@ -205,7 +205,7 @@ async function openBackend(
     schemes: ['http', 'https'],
     advertised: config.storage.http.write,
     load: async () => {
-      const { createHttpStorage } = await import('./storage/http.ts');
+      const { createHttpStorage } = await import('../storage/http.ts');
       return createHttpStorage({
         allowPrivate: config.storage.http.allow_private,
         maxBytes: config.storage.http.max_bytes,

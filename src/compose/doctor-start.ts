@@ -1,6 +1,6 @@
-import type { DoctorReport } from './cli/doctor-report.ts';
-import { noNamespaceCheck } from './warden/rootless/checks.ts';
-import { enteringCommand, enteringEnvironment, rootlessRun, tryEntering } from './warden/rootless/enter.ts';
+import type { DoctorReport } from '../cli/doctor-report.ts';
+import { noNamespaceCheck } from '../warden/rootless/checks.ts';
+import { enteringCommand, enteringEnvironment, rootlessRun, tryEntering } from '../warden/rootless/enter.ts';
 
 const RUN_FOLDER = '/run/bulkhead';
 /** In its environment, where mounts can stand. */

@@ -1,4 +1,4 @@
-import type { Config } from './config/schema.ts';
+import type { Config } from '../config/schema.ts';
 
 /** What the warden's process tells the server's at its start. */
 export interface ServerStart {

@@ -1,19 +1,19 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from './config/schema.ts';
-import { startDiskGuard } from './engine/disk-guard.ts';
-import { createOperation } from './engine/operating.ts';
-import type { Starts } from './engine/operation.ts';
-import type { Metrics, OperationOptions } from './http/operation-options.ts';
-import type { ImageProvider, ImageUsage } from './images/images.ts';
+import type { Config } from '../config/schema.ts';
+import { startDiskGuard } from '../engine/disk-guard.ts';
+import { createOperation } from '../engine/operating.ts';
+import type { Starts } from '../engine/operation.ts';
+import type { Metrics, OperationOptions } from '../http/operation-options.ts';
+import type { ImageProvider, ImageUsage } from '../images/images.ts';
 import { createLeftovers } from './leftovers.ts';
 import type { LeftoverSources } from './leftovers.ts';
-import { openBackupShelf } from './store/backup-shelf.ts';
-import { createSqliteBackups } from './store/sqlite/backup.ts';
-import type { Store } from './store/store.ts';
-import type { Logger } from './telemetry/logger.ts';
-import type { MetricsOptions } from './telemetry/metrics.ts';
-import type { Recorder } from './telemetry/recorder.ts';
+import { openBackupShelf } from '../store/backup-shelf.ts';
+import { createSqliteBackups } from '../store/sqlite/backup.ts';
+import type { Store } from '../store/store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MetricsOptions } from '../telemetry/metrics.ts';
+import type { Recorder } from '../telemetry/recorder.ts';
 
 export interface OperationParts extends Omit<LeftoverSources, 'starts'> {
   readonly config: Config;
@@ -85,7 +85,7 @@ function metricsOf(access: Config['telemetry']['metrics'], options: MetricsOptio
   return {
     access,
     text: async () => {
-      metrics ??= import('./telemetry/metrics.ts').then(({ createMetrics }) => createMetrics(options));
+      metrics ??= import('../telemetry/metrics.ts').then(({ createMetrics }) => createMetrics(options));
       return await (
         await metrics
       )();

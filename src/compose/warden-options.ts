@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import type { Config } from './config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import { siteRoots } from './site-roots.ts';
-import type { WardenOptions } from './warden/local-warden.ts';
-import type { ServerUser } from './warden/server-user.ts';
+import type { WardenOptions } from '../warden/local-warden.ts';
+import type { ServerUser } from '../warden/server-user.ts';
 
 /** What the configuration says of the warden. `data`: the data folder, resolved; `run`: what holds the mount points. */
 export function wardenOptions(

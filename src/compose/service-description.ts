@@ -1,6 +1,6 @@
-import packageFile from '../package.json' with { type: 'json' };
-import type { Config } from './config/schema.ts';
-import type { ServiceDescription } from './tes/service-info.ts';
+import packageFile from '../../package.json' with { type: 'json' };
+import type { Config } from '../config/schema.ts';
+import type { ServiceDescription } from '../tes/service-info.ts';
 
 /** What the operator wrote about this service, with the program's version where there is none. */
 export function serviceDescription({ server: { service_info: info } }: Config): ServiceDescription {

@@ -1,12 +1,12 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Backend, Handle } from './backends/backend.ts';
-import type { Starts } from './engine/operation.ts';
-import type { Leftover, Leftovers } from './http/operation-options.ts';
-import type { ImageProvider, ImageUsage } from './images/images.ts';
-import type { Store, TaskRecord } from './store/store.ts';
-import type { Trace } from './warden/survey.ts';
+import type { Backend, Handle } from '../backends/backend.ts';
+import type { Starts } from '../engine/operation.ts';
+import type { Leftover, Leftovers } from '../http/operation-options.ts';
+import type { ImageProvider, ImageUsage } from '../images/images.ts';
+import type { Store, TaskRecord } from '../store/store.ts';
+import type { Trace } from '../warden/survey.ts';
 
 export interface LeftoverSources {
   readonly store: Store;

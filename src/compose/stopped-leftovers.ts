@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
-import type { Leftover } from './cli/context.ts';
-import type { Config } from './config/schema.ts';
-import { BulkheadError } from './errors.ts';
-import { lockDataFolder } from './store/sqlite/lock.ts';
-import { openLocalWarden } from './warden/local-warden.ts';
-import { findOrphans, removeOrphan } from './warden/orphans.ts';
-import { openSeals } from './warden/seals.ts';
-import { findServerUser } from './warden/server-user.ts';
-import { surveyHost, type Trace } from './warden/survey.ts';
+import type { Leftover } from '../cli/context.ts';
+import type { Config } from '../config/schema.ts';
+import { BulkheadError } from '../errors.ts';
+import { lockDataFolder } from '../store/sqlite/lock.ts';
+import { openLocalWarden } from '../warden/local-warden.ts';
+import { findOrphans, removeOrphan } from '../warden/orphans.ts';
+import { openSeals } from '../warden/seals.ts';
+import { findServerUser } from '../warden/server-user.ts';
+import { surveyHost, type Trace } from '../warden/survey.ts';
 import { wardenOptions } from './warden-options.ts';
 
 /**

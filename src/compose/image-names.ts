@@ -1,8 +1,8 @@
-import { BulkheadError, isBulkheadError } from './errors.ts';
-import type { FieldFault } from './errors.ts';
-import { parseReference } from './images/reference.ts';
-import type { ImageName } from './policy/image-pattern.ts';
-import type { TesTaskDocument } from './tes/task.ts';
+import { BulkheadError, isBulkheadError } from '../errors.ts';
+import type { FieldFault } from '../errors.ts';
+import { parseReference } from '../images/reference.ts';
+import type { ImageName } from '../policy/image-pattern.ts';
+import type { TesTaskDocument } from '../tes/task.ts';
 
 /** What the image references of a task's executors say, for the rules of the site. Throws `image-reference`, with each that says nothing. */
 export function imageNames({ executors }: TesTaskDocument): readonly ImageName[] {

@@ -1,10 +1,10 @@
-import { compile } from './backends/kubernetes/compile.ts';
-import type { Cluster, TaskSpec } from './backends/kubernetes/compile/task-spec.ts';
-import { workspaceTrees } from './backends/oci/trees.ts';
-import type { BackendSpecs } from './http/policy-options.ts';
-import { executorSandbox } from './sandbox/executor.ts';
-import type { Sandbox } from './sandbox/sandbox.ts';
-import type { TesTaskDocument } from './tes/task.ts';
+import { compile } from '../backends/kubernetes/compile.ts';
+import type { Cluster, TaskSpec } from '../backends/kubernetes/compile/task-spec.ts';
+import { workspaceTrees } from '../backends/oci/trees.ts';
+import type { BackendSpecs } from '../http/policy-options.ts';
+import { executorSandbox } from '../sandbox/executor.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { TesTaskDocument } from '../tes/task.ts';
 
 /**
  * What a task would be on a cluster: the namespace with the Pod Security Standard that it must enforce, its policy, the

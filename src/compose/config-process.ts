@@ -1,7 +1,7 @@
 import type { PolicyNews, ServeOrigins } from './policy-news.ts';
-import { loadConfig } from './config/load.ts';
-import { sitePolicy } from './config/site-policy.ts';
-import { isBulkheadError } from './errors.ts';
+import { loadConfig } from '../config/load.ts';
+import { sitePolicy } from '../config/site-policy.ts';
+import { isBulkheadError } from '../errors.ts';
 
 /**
  * The program that reads the configuration anew for a warden that runs: what understands one is 20 MiB, which the warden
