@@ -41,7 +41,13 @@ async function killAll(container: string): Promise<void> {
     cgroup === undefined
       ? []
       : (await text(join(cgroup, 'cgroup.procs'))).split('\n').map(Number).filter(Boolean);
-  for (const pid of await members()) process.kill(pid, 'SIGKILL');
+  for (const pid of await members()) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // The end of another took it along.
+    }
+  }
   await until(async () => (await members()).length === 0, { what: `the end of ${container}` });
 }
 

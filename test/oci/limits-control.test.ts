@@ -24,7 +24,7 @@ const BEYOND: readonly Beyond[] = [
     limits: { memoryBytes: 48 * MIB },
     code: 'my $held = "x" x (96 << 20); print "succeeded"',
     weaken: withResources(() => ({ memory: undefined })),
-    told: /out of memory: 1 process was killed at the limit of 0\.05 GiB/,
+    told: /out of memory: 1 process was killed at the limit of 0\.0469 GiB/,
   },
   {
     name: 'memory: files in shared memory',
@@ -68,7 +68,7 @@ const BEYOND: readonly Beyond[] = [
     code: 'open my $f, ">", "/tmp/f" or die; my $n = 0; while ($n < 48 << 20) { $n += syswrite($f, "x" x (1 << 20)) || exit 1 } print "succeeded"',
     // The control has no disk of its own.
     weaken: unchanged,
-    told: /disk of 0\.03 GiB is full/,
+    told: /disk of 0\.0313 GiB is full/,
   },
   {
     name: 'files: more than its disk has inodes for',
