@@ -29,7 +29,9 @@ export function assembled(
 }
 
 function isSame(one: ExecutorResolution, other: ExecutorResolution): boolean {
-  return JSON.stringify([one.sandbox, one.pids]) === JSON.stringify([other.sandbox, other.pids]);
+  return (
+    one === other || JSON.stringify([one.sandbox, one.pids]) === JSON.stringify([other.sandbox, other.pids])
+  );
 }
 
 function limitsOf(

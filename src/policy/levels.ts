@@ -109,9 +109,16 @@ export function presetOf(site: Pick<SitePolicy, 'profiles'>, name: string): Gran
   return { isolation, privilege, network, egress: endpoints, rootfs, compat };
 }
 
+/** Each task asks several times, and a policy is replaced as a whole. */
+const known = new WeakMap<SitePolicy['profiles'], ReadonlyMap<string, Profile>>();
+
 /** By name, the built-in ones first, which none of a site's replaces. */
 export function profilesOf({ profiles }: Pick<SitePolicy, 'profiles'>): ReadonlyMap<string, Profile> {
-  return new Map([...Object.entries(PROFILES), ...Object.entries(profiles), ...Object.entries(PROFILES)]);
+  const found =
+    known.get(profiles) ??
+    new Map([...Object.entries(PROFILES), ...Object.entries(profiles), ...Object.entries(PROFILES)]);
+  known.set(profiles, found);
+  return found;
 }
 
 /** As people look it up. */
