@@ -122,6 +122,8 @@ export async function createOciBackend(options: OciBackendOptions): Promise<Back
     async kill(given, reason) {
       const handle = ociHandle(given);
       const folder = folderOf(handle);
+      // Whoever has lost its warden is about to end, and leaves what runs to the next: its faults are none of the task's.
+      await warden.hasDisk({ attempt: handle.id });
       await folder.make();
       if (!folder.killed.read()) await folder.killed.write({ reason });
       await warden.kill({ attempt: handle.id });
