@@ -1,22 +1,12 @@
 import { expect, test } from 'vitest';
+import { SMALL_LIMITS } from '../../test/fixtures/limits.ts';
 import { PROFILES } from '../sandbox/profiles.ts';
-import type { Limits, Sandbox } from '../sandbox/sandbox.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { TesTaskDocument } from '../tes/task.ts';
 import { readonlyRootFaults } from './readonly-root.ts';
 
-const limits: Limits = {
-  cpuCores: 1,
-  memoryBytes: 2 ** 30,
-  diskBytes: 2 ** 30,
-  diskInodes: 1000,
-  pids: 64,
-  openFiles: 1024,
-  logBytes: 4096,
-  wallTimeMs: null,
-  queueTimeMs: null,
-};
-const strict: Sandbox = { profile: 'strict', ...PROFILES.strict, limits };
-const standard: Sandbox = { profile: 'standard', ...PROFILES.standard, limits };
+const strict: Sandbox = { profile: 'strict', ...PROFILES.strict, limits: SMALL_LIMITS };
+const standard: Sandbox = { profile: 'standard', ...PROFILES.standard, limits: SMALL_LIMITS };
 const url = 'file:///x';
 const executor = { image: 'alpine', command: ['true'] };
 

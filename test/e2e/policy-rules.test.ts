@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -54,6 +55,21 @@ async function create(
   };
 }
 
+/** The server is stopped after each test, by somebody who may not cancel what callers own. */
+async function endOf(at: TestServer, { token }: Caller, id = ''): Promise<{ state?: string }> {
+  let seen: { state?: string } = {};
+  await until(
+    async () => {
+      const path = `/ga4gh/tes/v1/tasks/${id}?view=FULL`;
+      const answer = await at.request(path, { headers: { authorization: `Bearer ${token}` } });
+      seen = JSON.parse(await answer.text());
+      return !['QUEUED', 'INITIALIZING', 'RUNNING'].includes(seen.state ?? '');
+    },
+    { timeoutMs: 60_000, what: 'the end of the task' },
+  );
+  return seen;
+}
+
 function task(command: readonly string[], image = 'busybox:latest', rest: object = {}): object {
   return { executors: [{ image, command }], ...rest };
 }
@@ -69,18 +85,7 @@ describe('a site with rules', () => {
 
     const granted = await create(at, ann, task(chown, 'busybox:latest', ROOT));
     expect(granted.status).toBe(200);
-    let seen: { state?: string; logs?: [{ logs: [{ stdout: string }]; metadata: Record<string, string> }] } =
-      {};
-    await until(
-      async () => {
-        const path = `/ga4gh/tes/v1/tasks/${granted.id}?view=FULL`;
-        const answer = await at.request(path, { headers: { authorization: `Bearer ${ann.token}` } });
-        seen = JSON.parse(await answer.text());
-        return !['QUEUED', 'INITIALIZING', 'RUNNING'].includes(seen.state ?? '');
-      },
-      { timeoutMs: 60_000, what: 'the end of the task' },
-    );
-    expect(seen).toMatchObject({
+    expect(await endOf(at, ann, granted.id)).toMatchObject({
       state: 'COMPLETE',
       logs: [
         {
@@ -98,7 +103,9 @@ describe('a site with rules', () => {
       'this image is not for here (rule no-users)',
     ]);
     const output = { outputs: [{ url: join(at.files, 'x'), path: '/x' }] };
-    expect((await create(at, ann, task(['true'], 'busybox:latest', output))).status).toBe(200);
+    const writing = await create(at, ann, task(['touch', '/x'], 'busybox:latest', output));
+    expect(await endOf(at, ann, writing.id)).toMatchObject({ state: 'COMPLETE' });
+    expect(existsSync(join(at.files, 'x'))).toBe(true);
     expect((await create(at, eve, task(['true'], 'busybox:latest', output))).details).toEqual([
       `asked to write ${at.files}/x; the ceiling is nothing (policy.storage.write)`,
     ]);

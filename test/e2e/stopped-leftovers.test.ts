@@ -21,10 +21,15 @@ const start = async (): Promise<TestServer> => await startServer({ backend: { ru
 
 async function running(server: TestServer, seconds: string): Promise<string> {
   const id = await server.create(SLEEP(seconds));
-  await until(async () => (await server.get(id)).state === 'RUNNING', {
-    timeoutMs: 60_000,
-    what: 'it to run',
-  });
+  await until(
+    async () => {
+      const task = await server.get(id);
+      if (task.state !== 'QUEUED' && task.state !== 'INITIALIZING' && task.state !== 'RUNNING')
+        throw new Error(`the task ended otherwise: ${JSON.stringify(task)}; ${await server.log()}`);
+      return task.state === 'RUNNING';
+    },
+    { timeoutMs: 60_000, what: `${id} to run` },
+  );
   return id;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SMALL_LIMITS } from '../../../test/fixtures/limits.ts';
 import { PROFILES } from '../../sandbox/profiles.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { explain, type Ending } from './causes.ts';
@@ -6,17 +7,7 @@ import { explain, type Ending } from './causes.ts';
 const sandbox: Sandbox = {
   profile: 'standard',
   ...PROFILES.standard,
-  limits: {
-    cpuCores: 1,
-    memoryBytes: 2 ** 30,
-    diskBytes: 2 ** 30,
-    diskInodes: 1000,
-    pids: 64,
-    openFiles: 1024,
-    logBytes: 4096,
-    wallTimeMs: 90_000,
-    queueTimeMs: null,
-  },
+  limits: { ...SMALL_LIMITS, wallTimeMs: 90_000 },
 };
 const quiet: Ending = {
   exit: { exitCode: 0, endedAt: 0, stdoutBytes: 0, stderrBytes: 0, stdoutProblem: '', stderrProblem: '' },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SMALL_LIMITS } from '../../../test/fixtures/limits.ts';
 import { PROFILES } from '../../sandbox/profiles.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { hints, type Failure } from './hints.ts';
@@ -9,17 +10,7 @@ function failure(stderr: string, sandbox: Partial<Sandbox> = {}, changes: Partia
     sandbox: {
       profile: 'standard',
       ...PROFILES.standard,
-      limits: {
-        cpuCores: 1,
-        memoryBytes: 2 ** 30,
-        diskBytes: 2 ** 30,
-        diskInodes: 1000,
-        pids: 64,
-        openFiles: 1024,
-        logBytes: 4096,
-        wallTimeMs: null,
-        queueTimeMs: null,
-      },
+      limits: SMALL_LIMITS,
       ...sandbox,
     },
     uid: 0,
