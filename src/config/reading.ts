@@ -81,14 +81,7 @@ function readGroup(
   source: Source,
   faults: Fault[],
 ): unknown {
-  if (!isRecord(written)) {
-    faults.push({
-      path,
-      origin: source.originOf(path),
-      problem: `${shown(written)} is not ${expectation(node)}`,
-    });
-    return undefined;
-  }
+  if (!isRecord(written)) return mistaken(node, written, path, source, faults);
   const result: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(written)) {
     const at = [...path, name];
@@ -115,17 +108,25 @@ function readList(
   source: Source,
   faults: Fault[],
 ): unknown {
-  if (!Array.isArray(written)) {
-    faults.push({
-      path,
-      origin: source.originOf(path),
-      problem: `${shown(written)} is not ${expectation(node)}`,
-    });
-    return undefined;
-  }
+  if (!Array.isArray(written)) return mistaken(node, written, path, source, faults);
   const faultsBefore = faults.length;
   const read = written.map((item: unknown, index) => readItem(items, item, [...path, index], source, faults));
   return faults.length > faultsBefore ? undefined : read;
+}
+
+/** A fault, and nothing in place of what was written. */
+function mistaken(
+  node: SchemaNode,
+  written: unknown,
+  path: KeyPath,
+  source: Source,
+  faults: Fault[],
+): undefined {
+  faults.push({
+    path,
+    origin: source.originOf(path),
+    problem: `${shown(written)} is not ${expectation(node)}`,
+  });
 }
 
 /** Groups under names that the operator chooses; each is complete, as an item of a list is. */
@@ -137,14 +138,7 @@ function readNamed(
   source: Source,
   faults: Fault[],
 ): unknown {
-  if (!isRecord(written)) {
-    faults.push({
-      path,
-      origin: source.originOf(path),
-      problem: `${shown(written)} is not ${expectation(node)}`,
-    });
-    return undefined;
-  }
+  if (!isRecord(written)) return mistaken(node, written, path, source, faults);
   const pattern = node.propertyNames?.pattern ?? '';
   const entries = Object.entries(written).map(([name, value]): [string, unknown] => {
     const at = [...path, name];

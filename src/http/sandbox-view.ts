@@ -1,4 +1,5 @@
 import type { Static } from '../tes/schema.ts';
+import { limitsInWords } from '../sandbox/effective.ts';
 import type { ExecutorSandbox, Sandbox } from '../sandbox/sandbox.ts';
 import type { sandboxAnswer } from './sandbox-schema.ts';
 
@@ -9,17 +10,7 @@ export function sandboxView(sandbox: Sandbox): SandboxAnswer['sandbox'] {
   const { limits, executors = [], rules } = sandbox;
   return {
     ...executorView(sandbox),
-    limits: {
-      cpu_cores: limits.cpuCores,
-      memory_bytes: limits.memoryBytes,
-      disk_bytes: limits.diskBytes,
-      disk_inodes: limits.diskInodes,
-      pids: limits.pids,
-      open_files: limits.openFiles,
-      log_bytes: limits.logBytes,
-      wall_time_ms: limits.wallTimeMs,
-      queue_time_ms: limits.queueTimeMs,
-    },
+    limits: limitsInWords(limits),
     executors: executors.map((each) => ({ index: each.index, ...executorView(each), pids: each.pids })),
     rules: [...(rules ?? [])],
   };

@@ -1,4 +1,4 @@
-import type { Sandbox } from './sandbox.ts';
+import type { Limits, Sandbox } from './sandbox.ts';
 
 /**
  * A sandbox as it is reported, in `logs[].metadata.sandbox_effective`: canonical JSON (keys sorted, no white
@@ -6,7 +6,6 @@ import type { Sandbox } from './sandbox.ts';
  * a number carries its unit in its name.
  */
 export function effectiveJson(sandbox: Sandbox): string {
-  const { limits } = sandbox;
   return canonical({
     isolation: sandbox.isolation,
     privilege: sandbox.privilege,
@@ -14,18 +13,23 @@ export function effectiveJson(sandbox: Sandbox): string {
     ...(sandbox.egress === undefined ? {} : { egress: sandbox.egress.toSorted() }),
     rootfs: sandbox.rootfs,
     compat: sandbox.compat.toSorted(),
-    limits: {
-      cpu_cores: limits.cpuCores,
-      memory_bytes: limits.memoryBytes,
-      disk_bytes: limits.diskBytes,
-      disk_inodes: limits.diskInodes,
-      pids: limits.pids,
-      open_files: limits.openFiles,
-      log_bytes: limits.logBytes,
-      wall_time_ms: limits.wallTimeMs,
-      queue_time_ms: limits.queueTimeMs,
-    },
+    limits: limitsInWords(sandbox.limits),
   });
+}
+
+/** In the extension's words, with the unit in each name. */
+export function limitsInWords(limits: Limits) {
+  return {
+    cpu_cores: limits.cpuCores,
+    memory_bytes: limits.memoryBytes,
+    disk_bytes: limits.diskBytes,
+    disk_inodes: limits.diskInodes,
+    pids: limits.pids,
+    open_files: limits.openFiles,
+    log_bytes: limits.logBytes,
+    wall_time_ms: limits.wallTimeMs,
+    queue_time_ms: limits.queueTimeMs,
+  };
 }
 
 type Json = string | number | null | readonly string[] | { readonly [key: string]: Json };
